@@ -1,0 +1,1 @@
+"""Brings measurements in: one file per source, listed in `ingest.registry`."""
