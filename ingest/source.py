@@ -1,0 +1,36 @@
+"""Source: the protocol of everything in `SOURCES`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from data.frames import Batch, Inventory
+from data.series import Window
+
+
+class Source(Protocol):
+    """Brings measurements from one system. A frozen dataclass whose fields are its settings.
+
+    Constructing checks the settings (ConfigError) and touches nothing outside.
+    """
+
+    def pull(self, window: Window | None) -> Iterator[Batch]:
+        """Yields what was measured in the window (None = all there is), in batches of bounded size.
+
+        Rows that cannot be read are in `Batch.rejected` with the reason, never dropped.
+        Pulling twice yields the same samples.
+
+        Raises:
+            SourceError: what is there cannot be used at all (wrong columns, truncated file).
+            SourceUnavailable: it could not be reached; another try may succeed.
+        """
+        ...
+
+
+class InventorySource(Protocol):
+    """A source that (also) knows what there is: resources, services, sizes."""
+
+    def inventory(self) -> Inventory:
+        """Everything it knows now. Raises as `Source.pull` does."""
+        ...
