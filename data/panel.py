@@ -30,7 +30,7 @@ class Panel:
     """Start of the first slot, UTC."""
     step: timedelta
     demand: FloatArray
-    """(n, t) mean demand in the slot, in the metric's unit; for a daily panel the statistic it was made with."""
+    """(n, t) mean demand in the slot; for a daily panel the statistic it was made with."""
     peak: FloatArray
     """(n, t) highest demand seen in the slot; equals `demand` where nothing finer is known."""
     capacity: FloatArray
