@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingPolicy
 
-POLICIES: Mapping[str, Callable[..., SizingPolicy]] = MappingProxyType({})
+POLICIES: Mapping[str, Callable[..., SizingPolicy]] = MappingProxyType(
+    {
+        "marginal": Marginal,
+    }
+)

@@ -1,0 +1,150 @@
+"""Weighing: the expected breach of every size of every resource, and the price that decides between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.decision import Size
+from data.outcome import Refusal
+from data.panel import FloatArray
+from data.series import UNITS, SeriesKey
+from models.sizing.exceedance import LEVELS
+from models.sizing.price import objective, price_for
+
+HOURS_PER_WEEK = 168
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """A fleet, weighed: sizes for any breach target, continuous or from a list of candidates."""
+
+    keys: tuple[SeriesKey, ...]
+    scale: FloatArray
+    """(n,) what levels are a share of, in the metric's unit; NaN where refused."""
+    unlimited: FloatArray
+    """(n,) 1 where the scale is the highest peak because no capacity is known, else 0."""
+    breach: FloatArray
+    """(n, levels) expected share of the coming hours above each level."""
+    weight: FloatArray
+    """(n,) how much a breach counts."""
+    curve: FloatArray
+    """(prices,) breach to expect of the fleet at each price."""
+    optimism: float
+    """Realised over predicted breach on past holds, near the target asked for when weighed."""
+    ceiling: float
+    lowest: int
+    """Smallest level index that may be taken."""
+    move_only_if: float
+    """A size in force is kept unless moving pays more than this share of the scale."""
+    refusals: dict[int, Refusal]
+
+    def price(self, target_breach: float) -> float:
+        """The price of breach that meets a target for the fleet."""
+        return price_for(target_breach, self.curve)
+
+    def targets(self, price: float, in_force: FloatArray | None = None) -> FloatArray:
+        """(n,) sizes at a price, in the metric's unit; NaN where refused. A size in force moves only when it
+        pays."""
+        return self._decide(price, in_force)[0]
+
+    def sizes(self, price: float, in_force: FloatArray | None = None) -> list[Size | Refusal]:
+        """One answer per series at a price, with its interval and its sentence."""
+        target, kept, best, low, high = self._decide(price, in_force)
+        answers: list[Size | Refusal] = []
+        expected = self.breach_at(target)
+        for row, key in enumerate(self.keys):
+            if row in self.refusals:
+                answers.append(self.refusals[row])
+                continue
+            because = self._because(row, key, target[row], best[row], price, bool(kept[row]))
+            size = float(target[row])
+            share = min(1.0, float(expected[row]) * self.optimism)
+            answers.append(
+                Size(min(float(low[row]), size), size, max(float(high[row]), size), because, share)
+            )
+        return answers
+
+    def breach_at(self, sizes: FloatArray) -> FloatArray:
+        """(n,) expected breach of the level at or below each size, so never too favourable; NaN where
+        refused."""
+        rows = np.arange(len(self.keys))
+        found: FloatArray = np.where(np.isfinite(sizes), self.breach[rows, self._below(sizes)], np.nan)
+        return found
+
+    def best_of(
+        self, row: int, candidates: Sequence[float], price: float, costs: Sequence[float] | None = None
+    ) -> int:
+        """Index of the candidate size with the lowest objective, for sizes that come from a catalog.
+
+        Args:
+            row: which resource.
+            candidates: sizes on offer, in the metric's unit.
+            costs: what each costs, in shares of what the resource costs now; None = proportional to the size.
+
+        Raises ValueError without candidates or for a refused resource.
+        """
+        if not len(candidates):
+            raise ValueError("no candidate sizes")
+        if row in self.refusals:
+            raise ValueError(f"{self.keys[row]} has no sizes to choose from: {self.refusals[row].reason}")
+        shares = np.asarray(candidates, float) / self.scale[row]
+        level = np.searchsorted(LEVELS, shares * (1 + 1e-9), side="right") - 1
+        # Below the smallest level all hours with any demand are breached.
+        breach = np.where(level >= 0, self.breach[row, np.maximum(level, 0)], 1.0)
+        barred = np.where((level < self.lowest) | (breach > self.ceiling), 1e6, 0.0)
+        cost = shares if costs is None else np.asarray(costs, float)
+        total = cost + price * self.weight[row] * breach + barred
+        # Where nothing is allowed the largest does the least harm.
+        return int(np.argmax(shares)) if barred.min() > 0 else int(total.argmin())
+
+    def _below(self, sizes: FloatArray) -> np.ndarray:
+        shares = np.nan_to_num(sizes / self.scale, nan=LEVELS[0])
+        return np.clip(np.searchsorted(LEVELS, shares * (1 + 1e-9), side="right") - 1, 0, len(LEVELS) - 1)
+
+    def _decide(
+        self, price: float, in_force: FloatArray | None
+    ) -> tuple[FloatArray, np.ndarray, FloatArray, FloatArray, FloatArray]:
+        """(n,) each: target, whether it is the size in force, best size, lower and upper end of what is as
+        good."""
+        rows = np.arange(len(self.keys))
+        total = objective(self.breach, self.weight, price, self.ceiling, self.lowest)
+        best = total.argmin(axis=1)
+        good = total - total[rows, best][:, None] < self.move_only_if
+        good[rows, best] = True
+        # The stretch of good levels around the best one: from the last bad one below to the first bad one
+        # above.
+        k = np.arange(len(LEVELS))
+        low = np.where(~good & (k < best[:, None]), k + 1, 0).max(axis=1)
+        high = np.where(~good & (k > best[:, None]), k - 1, len(LEVELS) - 1).min(axis=1)
+        target = LEVELS[best] * self.scale
+        kept = np.zeros(len(rows), bool)
+        if in_force is not None:
+            # The level at or below a size in force stands for it, and its own amount is what it costs.
+            level = self._below(in_force)
+            share = in_force / self.scale
+            known = np.isfinite(share) & (share >= LEVELS[self.lowest] * (1 - 1e-9))
+            worse = total[rows, level] - LEVELS[level] + share - total[rows, best]
+            kept = known & (worse < self.move_only_if)
+            target = np.where(kept, in_force, target)
+        return target, kept, LEVELS[best] * self.scale, LEVELS[low] * self.scale, LEVELS[high] * self.scale
+
+    def _because(self, row: int, key: SeriesKey, target: float, best: float, price: float, kept: bool) -> str:
+        """Why this size, with what one more unit would still avoid and what the fleet's price asks for it."""
+        scale = float(self.scale[row])
+        unit = UNITS.get(key.metric, "")
+        step = 10.0 ** np.floor(np.log10(scale / 2))
+        curve = self.breach[row]
+        here, more = np.interp([target / scale, (target + step) / scale], LEVELS, curve)
+        avoided = HOURS_PER_WEEK * max(here - more, 0.0) * self.optimism
+        asked = HOURS_PER_WEEK * step / scale / (price * max(float(self.weight[row]), 1e-12)) * self.optimism
+        of = "highest peak" if self.unlimited[row] else "provisioned"
+        sentence = (
+            f"at {target:.4g} of {scale:.4g} {unit} {of} {step:g} more would avoid {avoided:.2g} breached"
+            f" hours a week and the fleet's price asks for {asked:.2g}"
+        )
+        if kept and abs(target / best - 1) > 0.005:
+            sentence += f"; moving to {best:.3g} would pay under {self.move_only_if:.0%}, so it stays"
+        return sentence
