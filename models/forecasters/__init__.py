@@ -6,5 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from models.forecaster import Forecaster
+from models.forecasters.planning import Planning
 
-FORECASTERS: Mapping[str, Callable[..., Forecaster]] = MappingProxyType({})
+FORECASTERS: Mapping[str, Callable[..., Forecaster]] = MappingProxyType(
+    {
+        "planning": Planning,
+    }
+)

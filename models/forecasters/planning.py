@@ -1,0 +1,45 @@
+"""The planning grain behind the Forecaster protocol: daily panels, up to a year ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.outcome import Forecast, Refusal
+from data.panel import DAY, Panel
+from data.series import STOCKS
+from models.planning.plan import FALLBACK, plan_and_reach
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Level ensemble with analogue and change paths; for daily panels only."""
+
+    samples: int = 200
+    """Sample paths per series that the quantiles are read from."""
+    seed: int = 1
+    stocks: frozenset[str] = STOCKS
+    """Metrics that accumulate."""
+
+    def forecast(self, history: Panel, horizon: int, levels: tuple[float, ...]) -> Forecast:
+        """Quantiles without paths. A panel whose step is not a day is refused, series by series."""
+        if history.step != DAY:
+            refusal = Refusal(f"planning needs one value a day, not one every {history.step}")
+            quantiles = np.full((len(history), horizon, len(levels)), np.nan)
+            for row, demand in enumerate(history.demand):
+                seen = demand[np.isfinite(demand)]
+                if len(seen):
+                    quantiles[row] = np.quantile(seen[-168:], levels)
+            return Forecast(
+                history.keys,
+                history.end,
+                history.step,
+                levels,
+                quantiles,
+                (FALLBACK,) * len(history),
+                dict.fromkeys(range(len(history)), refusal),
+            )
+        return plan_and_reach(
+            history, horizon, levels, samples=self.samples, seed=self.seed, stocks=self.stocks
+        )[0]

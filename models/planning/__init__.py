@@ -1,0 +1,7 @@
+"""Daily demand up to a year ahead: level ensemble, sample paths, reach."""
+
+from __future__ import annotations
+
+from models.planning.plan import plan, plan_and_reach, reach_of
+
+__all__ = ["plan", "plan_and_reach", "reach_of"]

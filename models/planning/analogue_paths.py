@@ -1,0 +1,106 @@
+"""Analogue paths: what really followed a two-week level at earlier days, laid on the forecast.
+
+Pieces come from the series' own past and from its pool (scaled to the series); the own share grows with
+history. A piece's straight drift is taken out: without that, last year's tripling is replayed into next year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.panel import FloatArray
+from models.planning.draws import integers, uniforms
+from models.planning.week_profile import WEEK, behind, week_profile
+
+_FIRST_ORIGIN = 28
+_BASE_DAYS = 14
+_MOST_ORIGINS = 64
+_OWN_WINDOWS = 4.0
+"""History windows of 28 days at which half of the pieces are the series' own."""
+_PIECES = 64
+"""Upper bound of pieces that one path is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analogues:
+    """What followed the level at past origins."""
+
+    pieces: NDArray[np.float32]
+    """(n, origins, horizon) deviations from the level of the time, drift removed, in units of `scale`;
+    NaN past the end."""
+    lengths: NDArray[np.int64]
+    """(origins,) days each origin was followed for."""
+    scale: FloatArray
+    """(n,) mean absolute deviation in the first 28 days."""
+
+    @classmethod
+    def of(cls, demand: FloatArray, horizon: int) -> Self:
+        """Cuts (n, t) gap-free demand at origins that leave a long enough future."""
+        n, t = demand.shape
+        least = min(horizon, max(14, (t - _FIRST_ORIGIN) // 2))
+        last = max(t - least, _FIRST_ORIGIN)
+        every = max(3, -(-(last - _FIRST_ORIGIN) // _MOST_ORIGINS))
+        origins = np.arange(last, _FIRST_ORIGIN - 1, -every)
+        pieces = np.full((n, len(origins), horizon), np.nan, np.float32)
+        for i, o in enumerate(origins):
+            profile = week_profile(demand[:, max(0, o - 84) : o])
+            recent = demand[:, o - _BASE_DAYS : o] - behind(profile, _BASE_DAYS)
+            k = min(horizon, t - o)
+            follow = profile[:, np.arange(k) % WEEK]
+            pieces[:, i, :k] = demand[:, o : o + k] - np.median(recent, 1, keepdims=True) - follow
+        known = np.isfinite(pieces)
+        ahead = np.arange(1, horizon + 1, dtype=np.float32)
+        slope = np.nansum(pieces * ahead, (1, 2)) / np.maximum((known * ahead**2).sum((1, 2)), 1)
+        pieces -= slope[:, None, None] * ahead
+        scale = np.nanmean(np.abs(pieces[:, :, :28]), (1, 2)).astype(float)
+        usual = 1e-9 * np.abs(demand).mean(1) + 1e-300
+        scale = np.maximum(scale, usual)
+        pieces /= scale[:, None, None].astype(np.float32)
+        return cls(pieces, np.minimum(t - origins, horizon), scale)
+
+    def deviations(
+        self, pool: Analogues, seeds: NDArray[np.uint64], samples: int, history: int
+    ) -> NDArray[np.float32]:
+        """(n, samples, horizon) deviations from the centre, in the series' unit.
+
+        A piece that ends early goes on with another one, from the mean of its own last week.
+        """
+        n, origins, horizon = self.pieces.shape
+        windows = (history - _FIRST_ORIGIN) / 28
+        share = windows / (windows + _OWN_WINDOWS)
+        library = np.concatenate([self.pieces, pool.pieces]) if len(pool.pieces) else self.pieces
+        if not len(pool.pieces):
+            share = 1.0
+        flat = library.reshape(-1, horizon)
+        path = np.empty((n, samples, horizon), np.float32)
+        reached = np.zeros((n, samples), np.int64)
+        carried = np.zeros((n, samples), np.float32)
+        for turn in range(_PIECES):
+            open_rows, open_samples = np.nonzero(reached < horizon)
+            if not len(open_rows):
+                break
+            own = uniforms(seeds, samples, 10 + 4 * turn) < share
+            other = integers(seeds, samples, 11 + 4 * turn, max(len(pool.pieces), 1))
+            source = np.where(own, np.arange(n)[:, None], n + other)
+            chosen = integers(seeds, samples, 12 + 4 * turn, origins)
+            if turn == 0 and (self.lengths >= horizon).all():
+                path[:] = flat[source * origins + chosen]
+                break
+            r, s = open_rows, open_samples
+            piece = flat[(source * origins + chosen)[r, s]]
+            length = self.lengths[chosen[r, s]]
+            begin = reached[r, s]
+            # Shift each piece to where its path stands; what lies before is kept.
+            position = np.arange(horizon) - begin[:, None]
+            moved = np.take_along_axis(piece, np.clip(position, 0, horizon - 1), 1) + carried[r, s, None]
+            path[r, s] = np.where(position >= 0, moved, path[r, s])
+            end = np.minimum(begin + length, horizon)
+            week = np.clip(end[:, None] - 1 - np.arange(7), 0, horizon - 1)
+            reached[r, s] = end
+            carried[r, s] = np.take_along_axis(path[r, s], week, 1).mean(1)
+        path *= self.scale[:, None, None].astype(np.float32)
+        return path

@@ -1,0 +1,206 @@
+"""The planning grain: daily demand up to a year ahead, as quantiles, sample paths and reach."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.outcome import Forecast
+from data.panel import DAY, FloatArray, Panel
+from data.reach import REACH_DAYS, REACH_LEVELS, Reach
+from data.series import STOCKS
+from models.planning.analogue_paths import Analogues
+from models.planning.bands import at_levels, calibrate, quantiles
+from models.planning.change_paths import change_paths
+from models.planning.draws import seeds
+from models.planning.ensemble import LevelEnsemble
+from models.planning.preparation import Prepared, block_lengths, prepare
+
+MADE_BY = "planning"
+CONSTANT = "planning (constant)"
+FALLBACK = "recent days (fallback)"
+NO_FALLBACK = "none"
+_CHUNK = 50
+_POOL = 96
+"""Series that teach the pooled members and lend their past; more changed nothing on the measured sets."""
+_ANALOGUE_SHARE = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    rows: NDArray[np.int64]
+    """Rows of the panel."""
+    paths: NDArray[np.float32]
+    """(len(rows), samples, horizon)"""
+    made_by: str
+
+
+def plan(
+    history: Panel,
+    horizon: int,
+    levels: tuple[float, ...],
+    *,
+    samples: int = 200,
+    seed: int,
+    stocks: Collection[str] = STOCKS,
+) -> Forecast:
+    """Forecasts every series of a daily panel and keeps the sample paths.
+
+    Args:
+        history: n daily series; the statistic planned for (p95 or peak) is their demand.
+        horizon: days ahead, at least 1.
+        levels: rising quantile levels.
+        samples: paths per series; n x samples x horizon x 4 bytes are kept.
+        seed: the same seed gives the same bytes, whatever the order of the series.
+        stocks: metrics that accumulate; they get no logarithm and two members with a weak trend.
+
+    Raises ValueError for a panel whose step is not a day.
+    """
+    prepared = _checked(history, horizon, samples)
+    answer = np.full((len(history), horizon, len(levels)), np.nan)
+    paths = np.full((len(history), samples, horizon), np.nan, np.float32)
+    made_by = [MADE_BY] * len(history)
+    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
+        answer[chunk.rows] = quantiles(chunk.paths, levels)
+        paths[chunk.rows] = chunk.paths
+        for row in chunk.rows:
+            made_by[row] = chunk.made_by
+    return replace(_forecast(history, prepared, horizon, levels, answer, made_by), paths=paths)
+
+
+def plan_and_reach(
+    history: Panel,
+    horizon: int,
+    levels: tuple[float, ...],
+    *,
+    samples: int = 200,
+    seed: int,
+    stocks: Collection[str] = STOCKS,
+) -> tuple[Forecast, Reach]:
+    """As `plan`, but paths are dropped chunk by chunk and only their running maximum's quantiles are kept."""
+    prepared = _checked(history, horizon, samples)
+    days = tuple(d for d in REACH_DAYS if d <= horizon)
+    answer = np.full((len(history), horizon, len(levels)), np.nan)
+    amounts = np.full((len(history), len(days), len(REACH_LEVELS)), np.nan)
+    made_by = [MADE_BY] * len(history)
+    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
+        answer[chunk.rows] = quantiles(chunk.paths, levels)
+        amounts[chunk.rows] = _reached(chunk.paths, days)
+        for row in chunk.rows:
+            made_by[row] = chunk.made_by
+    forecast = _forecast(history, prepared, horizon, levels, answer, made_by)
+    return forecast, Reach(history.keys, history.end, days, REACH_LEVELS, amounts)
+
+
+def reach_of(forecast: Forecast) -> Reach:
+    """The reach of a forecast that holds its paths; rows without paths are NaN.
+
+    Raises ValueError for a forecast without paths.
+    """
+    if forecast.paths is None:
+        raise ValueError("a forecast without sample paths has no reach")
+    days = tuple(d for d in REACH_DAYS if d <= forecast.horizon)
+    return Reach(forecast.keys, forecast.start, days, REACH_LEVELS, _reached(forecast.paths, days))
+
+
+def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:
+    """(n, len(days), levels) quantiles of the running maximum."""
+    highest = np.maximum.accumulate(paths, axis=2)[:, :, np.array(days) - 1]
+    ordered = np.ascontiguousarray(highest.transpose(0, 2, 1))
+    ordered.sort(axis=2)
+    return at_levels(ordered, REACH_LEVELS)
+
+
+def _checked(history: Panel, horizon: int, samples: int) -> Prepared:
+    if history.step != DAY:
+        raise ValueError(f"planning needs a daily panel, not one of {history.step}")
+    if horizon < 1 or samples < 2:
+        raise ValueError(f"horizon {horizon} and samples {samples} must be at least 1 and 2")
+    return prepare(history)
+
+
+def _forecast(
+    history: Panel,
+    prepared: Prepared,
+    horizon: int,
+    levels: tuple[float, ...],
+    answer: FloatArray,
+    made_by: list[str],
+) -> Forecast:
+    """Adds the refusals and their fallback: the spread of the last reported days, the same for every day."""
+    for row in prepared.refusals:
+        made_by[row] = NO_FALLBACK
+    for row, recent in prepared.recent.items():
+        made_by[row] = FALLBACK
+        answer[row] = np.quantile(recent, levels)
+    return Forecast(
+        history.keys, history.end, history.step, levels, answer, tuple(made_by), prepared.refusals
+    )
+
+
+def _chunks(
+    history: Panel, prepared: Prepared, horizon: int, samples: int, seed: int, stocks: Collection[str]
+) -> Iterator[_Chunk]:
+    """Paths of all series that can be planned, in chunks of one metric and length.
+
+    Everything a chunk shares is learned from a pool that is chosen by name, so neither the order of the
+    series nor the cut into chunks changes any of them.
+    """
+    lengths = block_lengths(prepared.days)
+    own = seeds(history.keys, seed)
+    metrics = np.array([key.metric for key in history.keys])
+    order = np.lexsort((own, metrics))
+    scale = np.ones(len(own))
+    moving = np.zeros(len(own), bool)
+    for row in np.flatnonzero(lengths):
+        stretch = prepared.filled[row, -lengths[row] :]
+        moving[row] = stretch.max() > stretch.min()
+        scale[row] = np.abs(stretch).mean() or 1.0
+    still = np.flatnonzero((lengths > 0) & ~moving)
+    for rows in _cut(still):
+        level = prepared.filled[rows, -1].astype(np.float32)
+        paths = np.empty((len(rows), samples, horizon), np.float32)
+        paths[:] = level[:, None, None]
+        yield _Chunk(rows, paths, CONSTANT)
+
+    for metric in np.unique(metrics[moving]):
+        stock = str(metric) in stocks
+        same = order[(metrics[order] == metric) & moving[order]]
+        for length in np.unique(lengths[same]):
+            teachers = same[prepared.days[same] >= length][:_POOL]
+            pool = prepared.filled[teachers, -length:] / scale[teachers, None]
+            ensemble = LevelEnsemble.fit(pool, horizon, stock)
+            library = Analogues.of(pool, horizon)
+            for rows in _cut(same[lengths[same] == length]):
+                demand = prepared.filled[rows, -length:] / scale[rows, None]
+                paths = _paths(demand, horizon, own[rows], samples, ensemble, library)
+                paths *= scale[rows, None, None].astype(np.float32)
+                yield _Chunk(rows, paths, MADE_BY)
+
+
+def _paths(
+    demand: FloatArray,
+    horizon: int,
+    own: NDArray[np.uint64],
+    samples: int,
+    ensemble: LevelEnsemble,
+    library: Analogues,
+) -> NDArray[np.float32]:
+    """(n, samples, horizon): a third analogues laid on the ensemble, two thirds bootstrapped changes."""
+    analogues = max(1, round(samples * _ANALOGUE_SHARE))
+    paths = np.empty((len(demand), samples, horizon), np.float32)
+    mine = Analogues.of(demand, horizon)
+    paths[:, :analogues] = mine.deviations(library, own, analogues, demand.shape[1])
+    paths[:, :analogues] += ensemble.centre(demand)[:, None].astype(np.float32)
+    paths[:, analogues:] = change_paths(demand, horizon, own, samples - analogues)
+    calibrate(paths)
+    floor = (demand.min(1) >= 0)[:, None, None]
+    return np.where(floor, np.maximum(paths, 0), paths)
+
+
+def _cut(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), _CHUNK):
+        yield rows[first : first + _CHUNK]
