@@ -1,0 +1,39 @@
+"""The command line: one command per job. Commands live in `headroom.commands`, one file per idea.
+
+Exit status: 0 done; 1 a source or the store failed; 2 settings or usage are wrong; 3 no answer
+(refused); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from data.errors import ConfigError, HeadroomError, UnknownName
+from headroom.commands import config, demo, files, jobs, look
+
+cli = typer.Typer(
+    name="headroom",
+    help="Plan capacity: what runs out and when, what is too big, what it costs, what to do.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="Exit status: 0 done, 1 a source or the store failed, 2 settings or usage are wrong,"
+    " 3 no answer, 130 interrupted.",
+)
+for commands in (config, jobs, look, files, demo):
+    commands.add_to(cli)
+
+
+def main() -> None:
+    """Runs the command line; an error a person can act on is one line, a bug keeps its traceback."""
+    try:
+        cli()
+    except HeadroomError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"headroom: {error}", markup=False)
+        sys.exit(2 if isinstance(error, ConfigError | UnknownName) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

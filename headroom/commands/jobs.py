@@ -1,0 +1,118 @@
+"""ingest, forecast, decide, publish, run: the steps of a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headroom.commands.options import SettingsFile, Since, Until, moment, opened
+
+if TYPE_CHECKING:
+    from headroom.jobs.ingest import SourceSummary
+
+
+def ingest(
+    source: Annotated[str | None, typer.Argument(help="One configured source; default all.")] = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be loaded; write nothing.")
+    ] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Load measurements of the configured sources, and refresh the rollups.
+
+    Example: headroom ingest servers --since 2026-11-01
+    """
+    from headroom.jobs import ingest as job
+
+    with opened(settings_file) as run:
+        summaries = job.ingest(
+            run, only=source, since=moment(since, "--since"), until=moment(until, "--until"), dry_run=dry_run
+        )
+    if not summaries:
+        typer.echo("no sources are configured; add a [source.NAME] table to the settings", err=True)
+        raise typer.Exit(2)
+    show(summaries, dry_run)
+    if any(summary.error for summary in summaries):
+        raise typer.Exit(1)
+
+
+def show(summaries: list[SourceSummary], dry_run: bool = False) -> None:
+    """A row per source, then the errors."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("source")
+    for title in ("read", "would load" if dry_run else "loaded", "replaced", "unchanged", "rejected"):
+        table.add_column(title, justify="right")
+    table.add_column("newest sample")
+    table.add_column("seconds", justify="right")
+    for row in summaries:
+        counts = (row.read, row.loaded, row.replaced, row.unchanged, row.rejected)
+        newest = f"{row.newest_sample:%Y-%m-%d %H:%M}" if row.newest_sample else "none"
+        table.add_row(row.source, *(f"{count:,}" for count in counts), newest, f"{row.seconds:.1f}")
+    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
+    for row in summaries:
+        if row.error:
+            typer.echo(f"{row.source}: {row.error}", err=True)
+        if row.rejected:
+            typer.echo(
+                f"{row.source}: {row.rejected:,} rows were not loaded; `headroom status` says why", err=True
+            )
+
+
+def forecast(settings_file: SettingsFile = None) -> None:
+    """Project the demand of every resource and service: hours for 14 days, daily peaks for a year.
+
+    Example: HEADROOM_FORECAST__MODEL=seasonal_naive headroom forecast
+    """
+    from headroom.jobs.forecast import forecast as job
+
+    with opened(settings_file) as run:
+        typer.echo(job(run).sentence())
+
+
+def decide(settings_file: SettingsFile = None) -> None:
+    """Say what is too big, too small, idle or running out, what to do and what it costs.
+
+    Example: headroom decide && headroom export findings
+    """
+    from headroom.jobs.decide import decide as job
+
+    with opened(settings_file) as run:
+        typer.echo(job(run))
+
+
+def publish(settings_file: SettingsFile = None) -> None:
+    """Copy the newest conclusions to a snapshot that the dashboard and notebooks read.
+
+    Example: headroom publish
+    """
+    from headroom.jobs.publish import publish as job
+
+    with opened(settings_file) as run:
+        typer.echo(f"published {job(run)}")
+
+
+def run_all(settings_file: SettingsFile = None) -> None:
+    """Ingest, forecast, decide and publish in one go.
+
+    Example: headroom run && headroom serve
+    """
+    from headroom.jobs.everything import everything
+
+    with opened(settings_file) as run:
+        summaries = everything(run)
+    show(summaries)
+    if any(summary.error for summary in summaries):
+        raise typer.Exit(1)
+
+
+def add_to(cli: typer.Typer) -> None:
+    for command in (ingest, forecast, decide, publish):
+        cli.command()(command)
+    cli.command("run")(run_all)

@@ -1,0 +1,91 @@
+"""status, export, serve: looking at what was measured and concluded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.errors import ConfigError, UnknownName
+from headroom.commands.options import SettingsFile
+
+EXPORTS = (
+    "findings",
+    "metric_findings",
+    "recommendations",
+    "exhaustion",
+    "resource_costs",
+    "monthly_costs",
+    "forecast_points",
+    "forecast_series",
+    "replay_scores",
+)
+
+
+def status(settings_file: SettingsFile = None) -> None:
+    """Say what is stored, how fresh it is, what the last runs did and what was rejected.
+
+    Example: headroom status
+    """
+    from headroom.settings import load
+    from headroom.status import describe
+
+    typer.echo(describe(load(settings_file)))
+
+
+def export(
+    table: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPORTS)}.")],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV, Parquet or NDJSON file; default CSV on standard output.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="An earlier published run; default the newest.")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Write a table of conclusions to a file.
+
+    Example: headroom export recommendations --out changes.csv
+    """
+    from data.snapshot import Snapshot
+    from headroom.settings import load
+
+    if table not in EXPORTS:
+        raise UnknownName("table", table, EXPORTS)
+    rows = Snapshot.open(load(settings_file).published, run_id).table(table)
+    match out.suffix if out else "":
+        case "":
+            typer.echo(rows.write_csv(), nl=False)
+            return
+        case ".csv":
+            rows.write_csv(out)
+        case ".parquet":
+            rows.write_parquet(out)
+        case ".ndjson" | ".jsonl":
+            rows.write_ndjson(out)
+        case other:
+            raise ConfigError(f"--out: {other} files cannot be written; use .csv, .parquet or .ndjson")
+    typer.echo(f"wrote {rows.height:,} rows to {out}", err=True)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default from the settings.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; the next free one is taken when it is in use.")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Start the dashboard over the published snapshots. Ctrl-C stops it.
+
+    Example: headroom serve --port 8080
+    """
+    from headroom.serving import serve as start
+    from headroom.settings import load
+
+    start(load(settings_file), host=host, port=port)
+
+
+def add_to(cli: typer.Typer) -> None:
+    for command in (status, export, serve):
+        cli.command()(command)

@@ -1,0 +1,1 @@
+"""The steps of a run, in order: ingest, forecast, decide, publish. Each leaves a row in `runs`."""

@@ -1,0 +1,22 @@
+"""The whole line: ingest, forecast, decide, publish."""
+
+from __future__ import annotations
+
+from headroom.jobs.decide import decide
+from headroom.jobs.forecast import forecast
+from headroom.jobs.ingest import SourceSummary, ingest
+from headroom.jobs.publish import publish
+from headroom.jobs.run import Run
+
+
+def everything(run: Run) -> list[SourceSummary]:
+    """Runs every step in order; a source that failed does not stop the others.
+
+    Raises:
+        HeadroomError: there is nothing to forecast from, or a step cannot work.
+    """
+    summaries = ingest(run)
+    forecast(run)
+    decide(run)
+    publish(run)
+    return summaries

@@ -1,0 +1,75 @@
+"""What every step needs: the store, the settings, the clock, and a row in `runs`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from data.store import Store
+from headroom.progress import Steps
+from headroom.settings import Settings
+
+
+def new_run_id(now: datetime) -> str:
+    """Sorts by time; the tail keeps two runs of one second apart."""
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def clock() -> datetime:
+    """Now, in UTC. The only place that reads the clock; everything below gets it as an argument."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class StepReport:
+    """What a step did, filled in while it works."""
+
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_replaced: int = 0
+    rows_unchanged: int = 0
+    rows_rejected: int = 0
+    newest_sample: datetime | None = None
+    outcome: str = "done"
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation of one or more steps on an open store."""
+
+    settings: Settings
+    store: Store
+    now: datetime
+    run_id: str
+    steps: Steps = field(default_factory=Steps)
+
+    @contextmanager
+    def record(self, step: str, source: str | None = None) -> Iterator[StepReport]:
+        """Writes the step's row in `runs`; a failure is recorded before it goes on up."""
+        report = StepReport()
+        self.store.begin_run(self.run_id, step, source, started_at=clock())
+        try:
+            yield report
+        except BaseException as error:
+            report.outcome = "failed"
+            report.message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise
+        finally:
+            self.store.finish_run(
+                self.run_id,
+                step,
+                source,
+                finished_at=clock(),
+                outcome=report.outcome,
+                rows_read=report.rows_read,
+                rows_loaded=report.rows_loaded,
+                rows_replaced=report.rows_replaced,
+                rows_unchanged=report.rows_unchanged,
+                rows_rejected=report.rows_rejected,
+                newest_sample=report.newest_sample,
+                message=report.message,
+            )

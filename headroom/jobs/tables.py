@@ -1,0 +1,112 @@
+"""Conclusions as frames of the tables they are stored in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from data.outcome import Forecast
+from data.panel import DAY, HOUR, Panel
+from data.reach import Reach
+from models.services import ServiceDemand
+
+LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Levels of the stored quantiles: columns q05 … q95."""
+
+
+def level_column(level: float) -> str:
+    return f"q{round(level * 100):02d}"
+
+
+def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.DataFrame:
+    """Rows of `forecast_points`: the given slots ahead (0 = first), series after series.
+
+    A series without any quantiles (refused, no fallback) has no rows.
+    """
+    index = np.asarray(slots, np.intp)
+    kept = np.flatnonzero(np.isfinite(forecast.quantiles[:, 0, 0]))
+    first = np.datetime64(forecast.start.replace(tzinfo=None), "us")
+    times = first + index * np.timedelta64(forecast.step, "us")
+    values = forecast.quantiles[np.ix_(kept, index, range(len(forecast.levels)))]
+    keys = pl.DataFrame(
+        {
+            "subject": [forecast.keys[i].subject for i in kept],
+            "metric": [forecast.keys[i].metric for i in kept],
+        },
+        schema={"subject": pl.Categorical(), "metric": pl.Categorical()},
+    )
+    rows = np.repeat(np.arange(len(kept)), len(index))
+    return keys[rows].select(
+        grain=pl.lit("day" if forecast.step == DAY else "hour"),
+        scope=pl.lit(scope),
+        subject=pl.col("subject").cast(pl.String),
+        metric=pl.col("metric").cast(pl.String),
+        ts=pl.Series(np.tile(times, len(kept))),
+        **{
+            level_column(level): pl.Series(np.ascontiguousarray(values[:, :, j]).ravel())
+            for j, level in enumerate(forecast.levels)
+        },
+    )
+
+
+def forecast_series(
+    forecast: Forecast, history: Panel, scope: str, scores: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Rows of `forecast_series`; `scores` has a row per series in the panel's order, if there are any."""
+    reported = np.isfinite(history.demand).sum(1)
+    rows = pl.DataFrame(
+        {
+            "grain": ["day" if forecast.step == DAY else "hour"] * len(forecast),
+            "scope": [scope] * len(forecast),
+            "subject": [key.subject for key in forecast.keys],
+            "metric": [key.metric for key in forecast.keys],
+            "made_by": list(forecast.made_by),
+            "refusal": [
+                forecast.refusals[i].reason if i in forecast.refusals else None for i in range(len(forecast))
+            ],
+            "cutoff": [history.end.replace(tzinfo=None)] * len(forecast),
+            "history_slots": reported.astype(np.int32),
+        },
+        schema_overrides={"refusal": pl.String(), "cutoff": pl.Datetime("us")},
+    )
+    return rows if scores is None else pl.concat([rows, scores], how="horizontal")
+
+
+def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
+    """Rows of `reach`; series without an answer have none."""
+    kept = np.flatnonzero(np.isfinite(reach.amounts[:, 0, 0]))
+    days = len(reach.days)
+    return pl.DataFrame(
+        {
+            "scope": [scope] * (len(kept) * days),
+            "subject": [reach.keys[i].subject for i in kept for _ in range(days)],
+            "metric": [reach.keys[i].metric for i in kept for _ in range(days)],
+            "start": [reach.start.date()] * (len(kept) * days),
+            "day": np.tile(np.asarray(reach.days, np.int32), len(kept)),
+            "amounts": reach.amounts[kept].reshape(-1, len(reach.levels)),
+        }
+    ).with_columns(pl.col("amounts").cast(pl.List(pl.Float64)))
+
+
+def service_rows(service: ServiceDemand, p95: Panel | None) -> pl.DataFrame:
+    """Rows of `service_hour` or `service_day`; unreported slots have none."""
+    panel = service.panel
+    row, slot = np.nonzero(np.isfinite(panel.demand))
+    times = panel.times()
+    time_column = "ts" if panel.step == HOUR else "day"
+    moments = pl.Series(time_column, times[slot])
+    return pl.DataFrame(
+        {
+            "service": np.array([key.subject for key in panel.keys], dtype=object)[row],
+            "metric": np.array([key.metric for key in panel.keys], dtype=object)[row],
+            time_column: moments if time_column == "ts" else moments.cast(pl.Date),
+            "mean": panel.demand[row, slot],
+            "p95": (p95 or panel).demand[row, slot],
+            "max": panel.peak[row, slot],
+            "capacity": pl.Series(panel.capacity[row, slot]).fill_nan(None),
+            "members": service.members[row, slot].astype(np.int32),
+        },
+        schema_overrides={"service": pl.String(), "metric": pl.String()},
+    )

@@ -1,0 +1,273 @@
+"""Settings: one TOML file, every field with its default, its unit and its reason.
+
+`headroom init` writes the file from these very fields, so the two cannot drift apart. An environment
+variable `HEADROOM_SECTION__FIELD` wins over the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import ConfigError
+
+FILE_NAME = "headroom.toml"
+
+
+class Section(BaseModel):
+    """A table of the settings file; unknown keys are errors, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(Section):
+    """Where measurements and conclusions are kept."""
+
+    folder: Path = Field(Path("var"), description="Folder of the store, relative to this file")
+    lock_wait_seconds: float = Field(
+        0.0, ge=0, description="How long a job waits for another one that is writing, in seconds"
+    )
+    keep_runs: int = Field(
+        30, ge=1, description="Published runs to keep; older ones are deleted unless pinned"
+    )
+    pinned_runs: tuple[str, ...] = Field(
+        (), description="Run ids that are never deleted, e.g. a budget's baseline"
+    )
+
+
+class ForecastSettings(Section):
+    """How demand is projected."""
+
+    model: str = Field(
+        "fleet", description="Forecaster for hourly demand; `headroom forecast --help` lists them"
+    )
+    hours: int = Field(336, ge=1, le=2160, description="Hours ahead at the hourly grain")
+    hours_history_days: int = Field(90, ge=2, description="Days of hourly history a forecast reads")
+    days: int = Field(365, ge=28, le=730, description="Days ahead at the daily grain (daily peaks)")
+    days_history_days: int = Field(800, ge=28, description="Days of daily history a forecast reads")
+    samples: int = Field(
+        200, ge=50, le=2000, description="Sample paths per series; exhaustion is read from them"
+    )
+    seed: int = Field(1, description="Seed of the sample paths: the same seed gives the same bytes")
+    processes: int = Field(0, ge=0, description="Worker processes; 0 = one per core")
+    models: dict[str, str] = Field(
+        default_factory=dict,
+        description='Another forecaster for some series, e.g. { "orders-db/storage" = "prophet" }',
+    )
+
+
+class DecideSettings(Section):
+    """What counts as too big, too small or running out."""
+
+    policy: str = Field("marginal", description="Sizing policy; `headroom decide --help` lists them")
+    target_breach: float = Field(
+        0.005, gt=0, lt=0.5, description="Share of hours in which demand may exceed the size"
+    )
+    hold_days: int = Field(28, ge=1, description="Days a size stays in force")
+    reserve: float = Field(
+        0.1, ge=0, lt=1, description="Share of capacity kept free: usable capacity = capacity x (1 - reserve)"
+    )
+    lead_days: int = Field(30, ge=0, description="Days from order to use on premises")
+    lead_days_cloud: int = Field(1, ge=0, description="Days from order to use in a cloud or in Kubernetes")
+    history_days: int = Field(28, ge=7, description="Days of hourly history that findings are made from")
+    replay_days: int = Field(
+        0,
+        ge=0,
+        description="Days of history on which policies are replayed by `headroom decide`; 0 = no replay",
+    )
+    endpoints_too_big: bool = Field(
+        False, description="Advise on over-provisioned endpoints (laptops, workstations) too"
+    )
+
+
+class PriceSettings(Section):
+    """What things cost. The shipped catalog is small; load your own list for money decisions."""
+
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="Currency of all amounts, ISO 4217")
+    lists: tuple[Path, ...] = Field(
+        (), description="Price lists (CSV) that add to and win over the shipped catalog"
+    )
+    rates: dict[str, float] = Field(
+        default_factory=dict,
+        description="Exchange rates: 1 unit of the named currency in `currency`, e.g. { EUR = 1.08 }",
+    )
+    on_premises: dict[str, float] = Field(
+        default_factory=dict, description="Fields of the on-premises cost model that differ from its defaults"
+    )
+
+
+class ServeSettings(Section):
+    """The dashboard."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(
+        8050, ge=0, le=65535, description="Port; the next free one is taken when it is in use; 0 = any"
+    )
+    workers: int = Field(2, ge=1, le=64, description="Web server processes")
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    store: StoreSettings = StoreSettings()
+    inventory: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Files that say what there is: resources, services, dependencies, capacities, events",
+    )
+    source: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="One table per source of measurements; `kind` picks it, the other keys are its fields",
+    )
+    forecast: ForecastSettings = ForecastSettings()
+    decide: DecideSettings = DecideSettings()
+    prices: PriceSettings = PriceSettings()
+    serve: ServeSettings = ServeSettings()
+
+    file: Path | None = Field(None, exclude=True, description="The file these settings came from")
+
+    @property
+    def root(self) -> Path:
+        """Folder that relative paths in the file start from."""
+        return self.file.parent if self.file else Path()
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.store.folder
+
+    @property
+    def store_path(self) -> Path:
+        return self.folder / "headroom.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published"
+
+    @property
+    def processes(self) -> int:
+        return self.forecast.processes or os.cpu_count() or 1
+
+
+def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Settings:
+    """Reads the settings file: `path`, else $HEADROOM_SETTINGS, else ./headroom.toml if there is one.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or sets something that does not exist.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    asked = path or (Path(environ["HEADROOM_SETTINGS"]) if environ.get("HEADROOM_SETTINGS") else None)
+    file = asked or Path(FILE_NAME)
+    if not file.exists():
+        if asked:
+            raise ConfigError(f"{file}: no such settings file; `headroom init` writes one")
+        table: dict[str, Any] = {}
+    else:
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: not valid TOML: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    _apply_environment(table, environ)
+    try:
+        return Settings.model_validate({**table, "file": file if file.exists() else None})
+    except ValidationError as error:
+        raise ConfigError(f"{file}: {_explain(error)}") from error
+
+
+def _apply_environment(table: dict[str, Any], environ: dict[str, str]) -> None:
+    for name, text in environ.items():
+        section, _, field = name.removeprefix("HEADROOM_").lower().partition("__")
+        if name.startswith("HEADROOM_") and field and section in Settings.model_fields:
+            try:
+                setting = tomllib.loads(f"x = {text}")["x"]
+            except tomllib.TOMLDecodeError:
+                setting = text
+            table.setdefault(section, {})[field] = setting
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault as one line, with what would be right."""
+    fault = error.errors()[0]
+    where = [str(part) for part in fault["loc"]]
+    place = f"[{'.'.join(where[:-1])}] {where[-1]}" if len(where) > 1 else ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        known = _fields_at(where[:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"{place}: no such setting; {hint}"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{place}: {message}, got {fault.get('input')!r}"
+
+
+def _fields_at(where: list[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in where:
+        kind = model.model_fields[part].annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        model = kind
+    return [name for name in model.model_fields if name != "file"]
+
+
+_EXAMPLE_TABLES = """\
+# What there is and whose it is: CSV files with these columns; leave out what you do not have.
+# [inventory]
+# resources    = "inventory/resources.csv"     # resource, kind, service, provider, site, instance_type …
+# services     = "inventory/services.csv"      # service, team, owner, tier
+# dependencies = "inventory/dependencies.csv"  # service, depends_on
+# capacities   = "inventory/capacities.csv"    # resource, metric, valid_from, capacity
+# events       = "inventory/events.csv"        # ts, ends_at, subject, kind, description
+
+# Where measurements come from: one table per source, any name. `headroom sources` lists the kinds.
+# [source.servers]
+# kind  = "files"
+# paths = ["metrics/*.csv"]
+# [source.servers.columns]
+# time = "time"            # ISO 8601, or set `time_unit` for epochs
+# resource = "host"
+# metric = "metric"        # cpu, memory, storage, network_in, network_out, requests, users
+# value = "value"
+# unit = "unit"
+"""
+
+
+def example() -> str:
+    """The commented settings file that `headroom init` writes: every setting, its default, its unit."""
+    lines = [
+        "# Settings of Headroom. A line starting with '# ' shows a default; remove the '# ' to change it.",
+        "",
+    ]
+    lines += [_EXAMPLE_TABLES.rstrip(), ""]
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            continue
+        lines += [f"# {kind.__doc__}", f"[{name}]"]
+        default = kind()
+        for key, inner in kind.model_fields.items():
+            lines += [f"# {inner.description}.", f"# {key} = {_toml(getattr(default, key))}", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _toml(setting: object) -> str:
+    match setting:
+        case bool():
+            return str(setting).lower()
+        case int() | float():
+            return repr(setting)
+        case str() | Path():
+            return f'"{setting}"'
+        case tuple() | list():
+            return f"[{', '.join(_toml(part) for part in setting)}]"
+        case dict():
+            return (
+                "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in setting.items()) + " }"
+                if setting
+                else "{}"
+            )
+    raise TypeError(f"no TOML for {setting!r}")
