@@ -1,0 +1,11 @@
+-- Why were rows rejected, most frequent reason first?
+--
+-- parameters   $count
+-- grain        one row per source and reason
+-- Values replaced by a correction are not rejected rows in a reader's eyes; they are kept for audit only.
+SELECT source, reason, count(*) AS rows
+FROM rejected
+WHERE reason <> 'replaced by a later value'
+GROUP BY source, reason
+ORDER BY rows DESC, source, reason
+LIMIT $count
