@@ -1,0 +1,1 @@
+"""How good a forecast was: pointwise losses, backtests over a panel, rankings."""

@@ -1,0 +1,71 @@
+"""Diagnostics: every mask, level shift and stretch of saturated demand, as a row that can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from data.series import SeriesKey
+from models.features.outages import runs
+from models.forecasters.preparation import Prepared
+
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "subject": pl.String,
+    "metric": pl.String,
+    "kind": pl.String,  # gap, outage, level_shift, saturated
+    "start": pl.Datetime("us", "UTC"),
+    "end": pl.Datetime("us", "UTC"),
+    "slots": pl.UInt32,
+    "note": pl.String,
+}
+DIAGNOSTIC_SCHEMA = pl.Schema(_COLUMNS)
+
+_SHORTEST_GAP = 3
+"""Slots; shorter gaps are not worth a row."""
+
+
+def diagnostic_rows(
+    keys: Sequence[SeriesKey], part: Prepared, end: datetime, step: timedelta
+) -> pl.DataFrame:
+    """What was done to the histories of a batch, with the columns of DIAGNOSTIC_SCHEMA."""
+    t = part.scored.shape[1]
+    start = end - t * step
+    rows: list[tuple[str, str, str, datetime, datetime, int, str]] = []
+
+    def note(key: SeriesKey, kind: str, first: int, last: int, sentence: str) -> None:
+        rows.append(
+            (key.subject, key.metric, kind, start + first * step, start + last * step, last - first, sentence)
+        )
+
+    for i in map(int, np.flatnonzero(part.shift > 0)):
+        first = int(part.shift[i])
+        note(
+            keys[i],
+            "level_shift",
+            first,
+            t,
+            "demand moved to another level and stayed; what was before counts a fifth",
+        )
+    for i in map(int, np.flatnonzero(part.outage.any(1))):
+        for a, b in runs(part.outage[i]):
+            note(keys[i], "outage", a, b, "demand fell to zero and came back; left out")
+    for i in map(int, np.flatnonzero(part.batch.censored.any(1))):
+        at = np.flatnonzero(part.batch.censored[i])
+        first, last = int(at[0]), int(at[-1]) + 1
+        note(
+            keys[i],
+            "saturated",
+            first,
+            last,
+            f"demand was at capacity in {at.size} slots; it was at least that",
+        )
+    missing = ~part.scored & ~part.outage
+    for i in map(int, np.flatnonzero(missing.any(1))):
+        begun = int(np.argmax(part.scored[i]))
+        for a, b in runs(missing[i]):
+            if a >= begun and b - a >= _SHORTEST_GAP:
+                note(keys[i], "gap", a, b, "nothing was reported; left out")
+    return pl.DataFrame(rows, schema=DIAGNOSTIC_SCHEMA, orient="row")
