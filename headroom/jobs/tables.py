@@ -74,6 +74,31 @@ def forecast_series(
     return rows if scores is None else pl.concat([rows, scores], how="horizontal")
 
 
+_SCORES = ("scaled_error", "relative_error", "scaled_pinball", "coverage_80", "coverage_90", "bias")
+
+
+def summary_scores(
+    panel: Panel, model: str, scores: pl.DataFrame | None, notes: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    """One row per series of the panel, in its order: the model's score over the whole horizon, and notes.
+
+    None for a model that does not score itself.
+    """
+    if scores is None or notes is None:
+        return None
+    whole = scores.filter((pl.col("model") == model) & (pl.col("band") == "all"))
+    said = notes.group_by("subject", "metric", maintain_order=True).agg(notes=pl.col("note").str.join("; "))
+    keys = pl.DataFrame(
+        {"subject": [key.subject for key in panel.keys], "metric": [key.metric for key in panel.keys]},
+        schema={"subject": pl.String, "metric": pl.String},
+    )
+    return (
+        keys.join(whole, on=["subject", "metric"], how="left", maintain_order="left")
+        .join(said, on=["subject", "metric"], how="left", maintain_order="left")
+        .select(*_SCORES, "notes")
+    )
+
+
 def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
     """Rows of `reach`; series without an answer have none."""
     kept = np.flatnonzero(np.isfinite(reach.amounts[:, 0, 0]))

@@ -1,0 +1,184 @@
+"""Forecast: hours for two weeks and daily peaks for a year, of every resource and service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from data.errors import StoreUnavailable, UnknownName
+from data.outcome import Forecast
+from data.panel import HOUR, Panel
+from data.reach import Reach
+from data.series import Metric, Window
+from headroom.jobs.run import Run
+from headroom.jobs.tables import (
+    LEVELS,
+    forecast_points,
+    forecast_series,
+    reach_rows,
+    service_rows,
+    summary_scores,
+)
+from models.fanout import fan_out
+from models.forecasters import FORECASTERS
+from models.planning.plan import plan_and_reach
+from models.services import ServiceDemand, aggregate
+
+_HOUR_PART, _DAY_PART = 250, 200
+"""Series per task: enough to pool over, small enough to keep memory low and the progress bar moving."""
+_EVERY_DAY, _THEN_EVERY = 90, 7
+"""Daily points are stored for each of the first 90 days, then weekly: a chart shows no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastReport:
+    """What was forecast."""
+
+    series: int
+    refused: int
+    hours: int
+    days: int
+
+    def sentence(self) -> str:
+        refused = f"; {self.refused:,} had too little history and got a fallback" if self.refused else ""
+        return f"forecast {self.series:,} series {self.hours} hours and {self.days} days ahead{refused}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What is forecast at one grain: resources (with the drivers of services) and services."""
+
+    resources: Panel
+    drivers: Panel
+    services: ServiceDemand
+
+    def scopes(self) -> list[tuple[str, Panel]]:
+        return [("resource", self.resources), ("service", self.drivers), ("service", self.services.panel)]
+
+
+def forecast(run: Run) -> ForecastReport:
+    """Forecasts everything stored and replaces the forecast tables.
+
+    Raises:
+        StoreUnavailable: nothing was measured yet.
+        UnknownName: the settings name a forecaster that does not exist.
+    """
+    settings = run.settings.forecast
+    for name in (settings.model, *settings.models.values()):
+        if name not in FORECASTERS:
+            raise UnknownName("forecaster", name, FORECASTERS)
+    newest = run.store.newest_sample()
+    if newest is None:
+        raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
+    with run.record("forecast") as report:
+        points: list[pl.DataFrame] = []
+        series: list[pl.DataFrame] = []
+        reaches: list[pl.DataFrame] = []
+        all_scores: list[pl.DataFrame] = []
+
+        hours = subjects(run, "hour", newest)
+        run.store.replace("service_hour", service_rows(hours.services, None))
+        with run.steps.step("Forecast hours") as advance:
+            total = sum(len(panel) for _, panel in hours.scopes())
+            done = 0
+            for scope, panel in hours.scopes():
+                for model, chosen in _by_model(panel, settings.model, settings.models):
+                    work = partial(_hourly, settings.hours, model)
+                    for part, (made, scores, notes) in fan_out(
+                        work, _parts(chosen, _HOUR_PART), run.settings.processes
+                    ):
+                        points.append(forecast_points(made, scope, range(settings.hours)))
+                        series.append(
+                            forecast_series(made, part, scope, summary_scores(part, model, scores, notes))
+                        )
+                        if scores is not None:
+                            all_scores.append(scores.with_columns(grain=pl.lit("hour"), scope=pl.lit(scope)))
+                        done += len(part)
+                        advance(done, total)
+
+        days = subjects(run, "day", newest)
+        run.store.replace("service_day", service_rows(days.services, None))
+        slots = [*range(min(settings.days, _EVERY_DAY)), *range(_EVERY_DAY, settings.days, _THEN_EVERY)]
+        with run.steps.step("Forecast days") as advance:
+            total = sum(len(panel) for _, panel in days.scopes())
+            done = 0
+            for scope, panel in days.scopes():
+                work = partial(_daily, settings.days, settings.samples, settings.seed)
+                for part, (made, reach) in fan_out(work, _parts(panel, _DAY_PART), run.settings.processes):
+                    points.append(forecast_points(made, scope, slots))
+                    series.append(forecast_series(made, part, scope, None))
+                    reaches.append(reach_rows(reach, scope))
+                    done += len(part)
+                    advance(done, total)
+
+        with run.steps.step("Store forecasts"):
+            run.store.replace("forecast_points", pl.concat(points))
+            made_rows = pl.concat(series, how="diagonal_relaxed")
+            run.store.replace("forecast_series", made_rows)
+            run.store.replace("reach", pl.concat(reaches))
+            if all_scores:
+                run.store.replace("forecast_scores", pl.concat(all_scores))
+        report.rows_loaded = made_rows.height
+        refused = made_rows["refusal"].is_not_null().sum()
+        return ForecastReport(made_rows.height, int(refused), settings.hours, settings.days)
+
+
+def subjects(run: Run, grain: Literal["hour", "day"], newest: datetime) -> Subjects:
+    """The panels of one grain, up to the last complete slot.
+
+    Hourly demand is the mean of the hour; daily demand is the day's peak, which exhaustion is about.
+    """
+    settings = run.settings.forecast
+    if grain == "hour":
+        end = (newest + HOUR).replace(minute=0, second=0, microsecond=0)
+        window = Window(end - timedelta(days=settings.hours_history_days), end)
+        everything = run.store.panel("hour", window=window)
+    else:
+        # The last day counts only when it is over: a morning has not seen its peak.
+        end = (newest + timedelta(minutes=5)).replace(hour=0, minute=0, second=0, microsecond=0)
+        window = Window(end - timedelta(days=settings.days_history_days), end)
+        everything = run.store.panel("day", window=window, statistic="max")
+    held = np.array([key.metric in set(Metric) for key in everything.keys], bool)
+    resources = everything.take(held)
+    return Subjects(resources, everything.take(~held), aggregate(resources, service_of(run)))
+
+
+def service_of(run: Run) -> dict[str, str]:
+    """Resource -> service, as the inventory has it now."""
+    owned = run.store.frame("resources_now").filter(pl.col("service").is_not_null())
+    return dict(zip(owned["resource"], owned["service"], strict=True))
+
+
+def _by_model(panel: Panel, default: str, chosen: Mapping[str, str]) -> list[tuple[str, Panel]]:
+    """The panel's series by the forecaster that the settings name for them."""
+    names = np.array([chosen.get(str(key), default) for key in panel.keys], dtype=object)
+    return [(name, panel.take(names == name)) for name in sorted(set(names))]
+
+
+def _parts(panel: Panel, size: int) -> list[Panel]:
+    """Parts of about `size` series, of one metric where possible: pooled members learn from their like."""
+    order = sorted(range(len(panel)), key=lambda i: (panel.keys[i].metric, panel.keys[i].subject))
+    return [panel.take(order[first : first + size]) for first in range(0, len(order), size)]
+
+
+Hourly = tuple[Forecast, pl.DataFrame | None, pl.DataFrame | None]
+"""A forecast, its backtest scores, and what was masked or noticed in the histories."""
+
+
+def _hourly(hours: int, model: str, panel: Panel) -> Hourly:
+    forecaster = FORECASTERS[model]()
+    scored = getattr(forecaster, "forecast_scored", None)
+    if scored is None:
+        return forecaster.forecast(panel, hours, LEVELS), None, None
+    made, scores, notes = scored(panel, hours, LEVELS)
+    return made, scores, notes
+
+
+def _daily(days: int, samples: int, seed: int, panel: Panel) -> tuple[Forecast, Reach]:
+    return plan_and_reach(panel, days, LEVELS, samples=samples, seed=seed)
