@@ -109,12 +109,14 @@ def forecast(run: Run) -> ForecastReport:
             total = sum(len(panel) for _, panel in days.scopes())
             done = 0
             for scope, panel in days.scopes():
-                work = partial(_daily, settings.days, settings.samples, settings.seed)
-                for part, (made, reach) in fan_out(work, _parts(panel, _DAY_PART), run.settings.processes):
-                    points.append(forecast_points(made, scope, slots))
-                    series.append(forecast_series(made, part, scope, None))
+                plan = partial(_daily, settings.days, settings.samples, settings.seed)
+                for days_part, (planned, reach) in fan_out(
+                    plan, _parts(panel, _DAY_PART), run.settings.processes
+                ):
+                    points.append(forecast_points(planned, scope, slots))
+                    series.append(forecast_series(planned, days_part, scope, None))
                     reaches.append(reach_rows(reach, scope))
-                    done += len(part)
+                    done += len(days_part)
                     advance(done, total)
 
         with run.steps.step("Store forecasts"):

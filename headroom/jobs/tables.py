@@ -29,7 +29,7 @@ def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.
     kept = np.flatnonzero(np.isfinite(forecast.quantiles[:, 0, 0]))
     first = np.datetime64(forecast.start.replace(tzinfo=None), "us")
     times = first + index * np.timedelta64(forecast.step, "us")
-    values = forecast.quantiles[np.ix_(kept, index, range(len(forecast.levels)))]
+    values = forecast.quantiles[kept][:, index]
     keys = pl.DataFrame(
         {
             "subject": [forecast.keys[i].subject for i in kept],
