@@ -23,7 +23,9 @@ CREATE TABLE series (
     series_id INTEGER NOT NULL,
     resource  VARCHAR NOT NULL,        -- for drivers (requests, users): the service's name
     metric    VARCHAR NOT NULL,        -- cpu, memory, storage, network_in, network_out, requests, users, …
-    step_seconds INTEGER               -- the grid its samples are snapped to; NULL = as they came
+    step_seconds INTEGER,              -- the grid its samples were snapped to; NULL = as they came
+    first_ts  TIMESTAMP,               -- oldest and newest sample: what lies beyond them is new without looking
+    last_ts   TIMESTAMP
 );
 
 -- No key and no index on purpose: measured 10 x the file and 20 x the load time. The one writer keeps it unique.
@@ -31,10 +33,15 @@ CREATE TABLE samples (
     series_id INTEGER NOT NULL,
     ts        TIMESTAMP NOT NULL,      -- start of the interval
     value     DOUBLE NOT NULL,         -- mean over the interval, in the metric's unit
-    value_max DOUBLE                   -- highest value within the interval, where known
+    value_max DOUBLE,                  -- highest value within the interval, where known
+    capacity  DOUBLE                   -- as the source reported it with the sample; NULL = it did not
 );
 
--- Capacity of a series as history; half-open validity. A resize is a new row, never a rewrite.
+-- Capacity as the inventory states it: holds from valid_from until the next row of the series.
+CREATE TABLE stated_capacities (series_id INTEGER NOT NULL, valid_from TIMESTAMP NOT NULL, capacity DOUBLE);
+
+-- Capacity of a series as history; half-open validity. Derived from what was measured (rollup_hour) and, outside
+-- the time measured, from what the inventory states; data/capacity.py says which change counts.
 CREATE TABLE capacities (
     series_id  INTEGER NOT NULL,
     valid_from TIMESTAMP NOT NULL,
@@ -51,7 +58,8 @@ CREATE TABLE rollup_hour (
     mean      DOUBLE NOT NULL,
     p95       DOUBLE NOT NULL,         -- of the samples' values
     max       DOUBLE NOT NULL,         -- highest value_max (or value)
-    count     INTEGER NOT NULL         -- samples seen
+    count     INTEGER NOT NULL,        -- samples seen
+    capacity  DOUBLE                   -- highest capacity reported in the hour: 0 only where it was off throughout
 );
 
 CREATE TABLE rollup_day (
@@ -74,6 +82,17 @@ CREATE TABLE rejected (
     line     BIGINT,                   -- line in a file, 1 = first line; NULL where there are no lines
     reason   VARCHAR NOT NULL,         -- e.g. "value is not a number", "unit 'furlong' is unknown", "replaced by a later value"
     raw      VARCHAR,                  -- the row as it came, cut to 1,000 characters
+    rejected_at TIMESTAMP NOT NULL
+);
+
+-- How many rows each load rejected and why: the counts are complete, `rejected` keeps a bounded number of rows.
+CREATE TABLE rejected_counts (
+    run_id   VARCHAR NOT NULL,
+    source   VARCHAR NOT NULL,
+    origin   VARCHAR,
+    reason   VARCHAR NOT NULL,
+    rows     BIGINT NOT NULL,
+    example  VARCHAR,                  -- raw text of one of them
     rejected_at TIMESTAMP NOT NULL
 );
 

@@ -1,0 +1,382 @@
+"""Store: the only holder of a connection to the measurements and conclusions."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import polars as pl
+
+from data.compact import CompactReport, compact
+from data.errors import StoreLocked, StoreUnavailable, UnknownName
+from data.frames import Batch, Inventory
+from data.inventory import record
+from data.loading import Audit, Loaded, load
+from data.lock import WriterLock
+from data.migrate import is_current, migrate
+from data.panel import Panel
+from data.publish import publish
+from data.query import naive, run, unzoned
+from data.reading import Grain, Statistic, read_panel
+from data.rollups import refresh
+from data.series import Window
+
+MEASURED = frozenset(
+    {
+        "runs",
+        "series",
+        "samples",
+        "capacities",
+        "stated_capacities",
+        "dirty_days",
+        "rollup_hour",
+        "rollup_day",
+        "watermarks",
+        "rejected",
+        "rejected_counts",
+        "services",
+        "dependencies",
+        "resources",
+        "events",
+        "snapshot",
+        "schema_version",
+    }
+)
+"""Tables that `replace` may not write; all others hold what was concluded."""
+
+MEMORY_LIMIT = "640MB"
+"""Of DuckDB; what does not fit goes to a folder beside the store.
+
+With the batch at hand it is under 1 GB."""
+
+
+class Store:
+    """A DuckDB file with one writer at a time. Use as a context manager, from one thread.
+
+    Timestamps go in and come out with their zone; inside they are UTC without one.
+    """
+
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, lock: WriterLock | None = None
+    ) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path, *, wait_seconds: float = 0) -> Self:
+        """Opens for writing: makes the file, takes the lock, applies migrations.
+
+        Raises:
+            StoreLocked: another process writes (or a reader holds the file); waited `wait_seconds` for it.
+            StoreUnavailable: the file cannot be read, or is newer than the program.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make {path.parent}: {error.strerror}") from error
+        deadline = time.monotonic() + wait_seconds
+        lock = WriterLock(path).acquire(wait_seconds)
+        try:
+            connection = _connected(path, deadline, read_only=False)
+            try:
+                migrate(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, connection, lock)
+
+    @classmethod
+    def open_readonly(cls, path: Path) -> Self:
+        """Opens for reading; a writer cannot start until it is closed, so close it soon.
+
+        Raises:
+            StoreUnavailable: there is no such file, it cannot be read, or its schema is not the program's.
+            StoreLocked: a writer holds it; the published snapshot can be read at any time.
+        """
+        if not path.is_file():
+            raise StoreUnavailable(f"no store at {path}; `headroom ingest` makes one")
+        connection = _connected(path, time.monotonic(), read_only=True)
+        try:
+            if not is_current(connection, path):
+                raise StoreUnavailable(f"{path} has an older schema; `headroom ingest` brings it up to date")
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection)
+
+    def close(self) -> None:
+        self._connection.close()
+        if self._lock:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What was measured
+
+    def load(
+        self,
+        batch: Batch,
+        *,
+        run_id: str,
+        source: str,
+        step_seconds: int | None = None,
+        now: datetime | None = None,
+    ) -> Loaded:
+        """Loads a batch at once: when it returns, all of it is kept; on an error, none of it.
+
+        Args:
+            step_seconds: the grid of the source; timestamps are snapped to it (data.loading.snapped).
+                None keeps them as they came.
+            now: timestamps more than a day ahead of it are rejected; None takes the clock.
+
+        Raises ValueError when the frame lacks a column or `ts` has no zone.
+        """
+        return load(
+            self._connection,
+            batch,
+            run_id=run_id,
+            source=source,
+            step_seconds=step_seconds,
+            now=now or datetime.now(UTC),
+        )
+
+    def record_inventory(
+        self, inventory: Inventory, *, run_id: str, source: str, now: datetime | None = None
+    ) -> None:
+        """Records what there is, as versions: unchanged rows make none, changed ones close the earlier one.
+
+        A row without valid_from holds since ever if its name is new, otherwise since `now` (None: the clock).
+        """
+        moment = now or datetime.now(UTC)
+        with self._transaction():
+            record(self._connection, inventory, now=moment)
+            Audit(self._connection, run_id, source, moment).keep(inventory.rejected)
+
+    def refresh_rollups(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Refreshes the rollups of days that loads touched; returns how many series-days that were."""
+        return refresh(self._connection, progress)
+
+    def panel(
+        self,
+        grain: Grain,
+        *,
+        metrics: Sequence[str] | None = None,
+        subjects: Sequence[str] | None = None,
+        window: Window | None = None,
+        statistic: Statistic = "mean",
+    ) -> Panel:
+        """Demand from the rollups, one row per series that reported, sorted by resource and metric.
+
+        Demand is the statistic, peak the highest value, capacity what held at the end of each slot; NaN where
+        nothing was reported or no capacity is known. The grid is the window's, or else from the earliest to
+        the latest slot of any of the series. None takes all metrics (drivers too) and all subjects.
+        """
+        return read_panel(
+            self._connection, grain, metrics=metrics, subjects=subjects, window=window, statistic=statistic
+        )
+
+    def newest_sample(self) -> datetime | None:
+        """Start of the newest sample there is."""
+        row = self._connection.execute("SELECT max(last_ts) FROM series").fetchone()
+        return _utc(row[0]) if row else None
+
+    def compact(self) -> CompactReport:
+        """Rewrites the samples sorted by series and time, which halves the file; when idle."""
+        return compact(self._connection, self.path)
+
+    # What is asked and concluded
+
+    def frame(self, query: str, **parameters: object) -> pl.DataFrame:
+        """The answer to `data/sql/<query>.sql`; parameters not given are NULL. Raises UnknownName."""
+        return run(self._connection, query, parameters)
+
+    def replace(self, table: str, rows: pl.DataFrame) -> None:
+        """Replaces a table of conclusions as a whole, at once.
+
+        Columns that are missing become NULL. Raises UnknownName for another table and ValueError for a column
+        that the table has not, or for a missing one that it needs.
+        """
+        tables: dict[str, list[tuple[str, bool]]] = {}
+        for name, column, nullable in self._connection.execute(
+            "SELECT table_name, column_name, is_nullable FROM duckdb_columns()"
+            " WHERE database_name = current_database() AND NOT internal"
+        ).fetchall():
+            tables.setdefault(name, []).append((column, nullable))
+        if table in MEASURED or table not in tables:
+            raise UnknownName("table of conclusions", table, tables.keys() - MEASURED)
+        columns = tables[table]
+        unknown = set(rows.columns) - {name for name, _ in columns}
+        if unknown:
+            raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
+        needed = [name for name, nullable in columns if not nullable]
+        for name in needed:
+            if name not in rows.columns or rows[name].null_count():
+                raise ValueError(f"{table} needs a value of {name!r} in every row")
+        self._connection.register("concluded", unzoned(rows))
+        try:
+            with self._transaction():
+                self._connection.execute(f"DELETE FROM {table}")
+                if rows.width:
+                    self._connection.execute(f"INSERT INTO {table} BY NAME FROM concluded")
+        except duckdb.ConversionException as error:
+            raise ValueError(f"{table}: {str(error).splitlines()[0]}") from error
+        finally:
+            self._connection.unregister("concluded")
+
+    def publish(
+        self,
+        folder: Path,
+        *,
+        run_id: str,
+        as_of: datetime,
+        published_at: datetime,
+        program_version: str,
+        currency: str,
+        settings_json: str,
+        keep: int = 30,
+        pinned: Collection[str] = (),
+    ) -> Path:
+        """Publishes rollups, inventory, conclusions and runs for readers; returns the file.
+
+        The pointer `current` moves at once, so a reader sees the old run or the new one, whole. All but the
+        newest `keep` runs and the `pinned` ones are removed.
+        """
+        return publish(
+            self._connection,
+            folder,
+            run_id=run_id,
+            as_of=as_of,
+            published_at=published_at,
+            program_version=program_version,
+            currency=currency,
+            settings_json=settings_json,
+            keep=keep,
+            pinned=pinned,
+        )
+
+    # What ran
+
+    def begin_run(
+        self, run_id: str, step: str, source: str | None = None, started_at: datetime | None = None
+    ) -> None:
+        """Notes that a step started; a row that stays `running` belongs to a process that was killed."""
+        self._connection.execute(
+            "INSERT INTO runs (run_id, step, source, started_at, outcome)"
+            " VALUES ($run_id, $step, $source, $started_at, 'running')",
+            {
+                "run_id": run_id,
+                "step": step,
+                "source": source,
+                "started_at": naive(started_at or datetime.now(UTC)),
+            },
+        )
+
+    def finish_run(
+        self,
+        run_id: str,
+        step: str,
+        source: str | None = None,
+        outcome: str = "done",
+        *,
+        rows_read: int = 0,
+        loaded: Loaded | None = None,
+        message: str | None = None,
+        finished_at: datetime | None = None,
+    ) -> None:
+        """Notes how a step ended: outcome `done`, `partly` or `failed`, and what became of its rows."""
+        counts = loaded or Loaded()
+        self._connection.execute(
+            "UPDATE runs SET finished_at = $finished_at, outcome = $outcome, rows_read = $rows_read,"
+            " rows_loaded = $new, rows_replaced = $replaced, rows_unchanged = $unchanged,"
+            " rows_rejected = $rejected, newest_sample = $newest, message = $message"
+            " WHERE run_id = $run_id AND step = $step AND source IS NOT DISTINCT FROM $source"
+            " AND outcome = 'running'",
+            {
+                "run_id": run_id,
+                "step": step,
+                "source": source,
+                "finished_at": naive(finished_at or datetime.now(UTC)),
+                "outcome": outcome,
+                "rows_read": rows_read,
+                "new": counts.new,
+                "replaced": counts.replaced,
+                "unchanged": counts.unchanged,
+                "rejected": counts.rejected,
+                "newest": naive(counts.newest_sample) if counts.newest_sample else None,
+                "message": message,
+            },
+        )
+
+    def watermark(self, source: str) -> datetime | None:
+        """The newest sample that a source has brought; its next pull starts there."""
+        row = self._connection.execute(
+            "SELECT max(newest_sample) FROM watermarks WHERE source = $source", {"source": source}
+        ).fetchone()
+        return _utc(row[0]) if row else None
+
+    def set_watermark(self, source: str, newest_sample: datetime, now: datetime | None = None) -> None:
+        """Moves the watermark of a source, back as well as forth."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM watermarks WHERE source = $source", {"source": source})
+            self._connection.execute(
+                "INSERT INTO watermarks VALUES ($source, $newest, $now)",
+                {"source": source, "newest": naive(newest_sample), "now": naive(now or datetime.now(UTC))},
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+
+def _connected(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Opens the file, waiting until the deadline for whoever holds it."""
+    while True:
+        try:
+            return duckdb.connect(
+                str(path),
+                read_only=read_only,
+                config={
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                    "memory_limit": MEMORY_LIMIT,
+                    "temp_directory": f"{path}.tmp",
+                    "preserve_insertion_order": False,
+                },
+            )
+        except duckdb.Error as error:
+            cause = str(error)
+            held = "Conflicting lock" in cause or "different configuration" in cause
+            if not held:
+                raise StoreUnavailable(f"cannot open {path}: {cause.splitlines()[0]}") from error
+            if time.monotonic() >= deadline:
+                holder = re.search(r"PID (\d+)", cause)
+                raise StoreLocked(path, int(holder[1]) if holder else os.getpid()) from error
+            time.sleep(0.05)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None
