@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray, Panel
 from models.sizing.exceedance import LEVELS, LOG_LEVELS, IndexArray, exceedance, level_index
+from models.sizing.observed import highest
 
 INPUTS = (
     "constant",
@@ -90,14 +91,6 @@ def scale_of(history: Panel) -> tuple[FloatArray, NDArray[np.bool_]]:
     if unlimited.any():
         provisioned[unlimited] = highest(history.peak[unlimited])
     return provisioned, unlimited
-
-
-def highest(amounts: FloatArray) -> FloatArray:
-    """(n,) largest reported amount of each row; NaN where nothing is reported."""
-    if amounts.shape[1] == 0:
-        return np.full(len(amounts), np.nan)
-    largest = np.where(np.isnan(amounts), -np.inf, amounts).max(axis=1)
-    return np.where(np.isfinite(largest), largest, np.nan)
 
 
 def outcome(

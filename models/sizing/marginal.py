@@ -10,7 +10,6 @@ weights say where that must not happen.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -53,8 +52,6 @@ class Marginal:
     """At most this many resources, evenly spaced by name, are learned from; all are sized."""
     holds: int = 12
     """Past holds that are examined at most."""
-
-    has_history_gate: ClassVar[bool] = True
 
     @property
     def lookback_days(self) -> int | None:

@@ -29,7 +29,8 @@ class SizingOptions:
 class SizingPolicy(Protocol):
     """Turns history into sizes. A frozen dataclass whose fields are its settings.
 
-    `history` is hourly, one metric, n series; `peak` holds each hour's maximum, `capacity` what was provisioned.
+    `history` is hourly, one metric, n series; `peak` holds each hour's maximum, `capacity` what was
+    provisioned.
     """
 
     @property

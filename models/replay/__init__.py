@@ -1,0 +1,1 @@
+"""Replay: what every sizing policy would have done on history."""
