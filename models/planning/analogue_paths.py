@@ -18,7 +18,7 @@ from models.planning.week_profile import WEEK, behind, week_profile
 
 _FIRST_ORIGIN = 28
 _BASE_DAYS = 14
-_MOST_ORIGINS = 64
+_MOST_ORIGINS = 112
 _OWN_WINDOWS = 4.0
 """History windows of 28 days at which half of the pieces are the series' own."""
 _PIECES = 64
@@ -42,9 +42,8 @@ class Analogues:
         """Cuts (n, t) gap-free demand at origins that leave a long enough future."""
         n, t = demand.shape
         least = min(horizon, max(14, (t - _FIRST_ORIGIN) // 2))
-        last = max(t - least, _FIRST_ORIGIN)
-        every = max(3, -(-(last - _FIRST_ORIGIN) // _MOST_ORIGINS))
-        origins = np.arange(last, _FIRST_ORIGIN - 1, -every)
+        every = max(3, -(-(t - 7 - _FIRST_ORIGIN) // _MOST_ORIGINS))
+        origins = np.arange(t - 7, _FIRST_ORIGIN - 1, -every)
         pieces = np.full((n, len(origins), horizon), np.nan, np.float32)
         for i, o in enumerate(origins):
             profile = week_profile(demand[:, max(0, o - 84) : o])
@@ -52,6 +51,7 @@ class Analogues:
             k = min(horizon, t - o)
             follow = profile[:, np.arange(k) % WEEK]
             pieces[:, i, :k] = demand[:, o : o + k] - np.median(recent, 1, keepdims=True) - follow
+        # Late origins are too short to be drawn, but the present drift and spread are theirs.
         known = np.isfinite(pieces)
         ahead = np.arange(1, horizon + 1, dtype=np.float32)
         slope = np.nansum(pieces * ahead, (1, 2)) / np.maximum((known * ahead**2).sum((1, 2)), 1)
@@ -60,7 +60,8 @@ class Analogues:
         usual = 1e-9 * np.abs(demand).mean(1) + 1e-300
         scale = np.maximum(scale, usual)
         pieces /= scale[:, None, None].astype(np.float32)
-        return cls(pieces, np.minimum(t - origins, horizon), scale)
+        long = t - origins >= least
+        return cls(np.ascontiguousarray(pieces[:, long]), np.minimum(t - origins[long], horizon), scale)
 
     def deviations(
         self, pool: Analogues, seeds: NDArray[np.uint64], samples: int, history: int

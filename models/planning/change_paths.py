@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray
-from models.planning.draws import integers
+from models.planning.draws import spread_integers
 from models.planning.week_profile import ahead, behind, week_profile
 
 BLOCK_DAYS = 14
@@ -34,7 +34,7 @@ def change_paths(
     level = (adjusted - detrend * slope[:, None] * days).astype(np.float32)
     start = np.median(adjusted[:, -START_DAYS:], 1)
     blocks = -(-horizon // block)
-    first = integers(seeds, samples * blocks, _STREAM, t - block).reshape(n, samples, blocks)
+    first = spread_integers(seeds, samples, blocks, _STREAM, t - block)
     row = (np.arange(n) * t)[:, None, None]
     flat = level.ravel()
     begin = flat[row + first]

@@ -37,6 +37,20 @@ def uniforms(seeds: NDArray[np.uint64], count: int, stream: int) -> FloatArray:
     return numbers
 
 
+def spread_integers(
+    seeds: NDArray[np.uint64], samples: int, draws: int, stream: int, below: int
+) -> NDArray[np.int64]:
+    """(n, samples, draws) whole numbers in [0, below), evenly spread over the samples of each draw.
+
+    One number from each of `samples` equal parts of the range, in random order (stratified sampling), which
+    takes a good part of the chance out of what is counted over the samples.
+    """
+    n = len(seeds)
+    order = uniforms(seeds, samples * draws, stream).reshape(n, samples, draws).argsort(1)
+    within = uniforms(seeds, samples * draws, stream + 1).reshape(n, samples, draws)
+    return ((order + within) / samples * below).astype(np.int64)
+
+
 def integers(seeds: NDArray[np.uint64], count: int, stream: int, below: int) -> NDArray[np.int64]:
     """(n, count) whole numbers in [0, below)."""
     return (uniforms(seeds, count, stream) * below).astype(np.int64)

@@ -12,11 +12,10 @@ from data.outcome import Forecast
 from data.panel import DAY, FloatArray, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import STOCKS
-from models.planning.analogue_paths import Analogues
-from models.planning.bands import at_levels, calibrate, quantiles
-from models.planning.change_paths import change_paths
+from models.planning.bands import Calibration, at_levels, sort_samples
+from models.planning.conformal import learn
 from models.planning.draws import seeds
-from models.planning.ensemble import LevelEnsemble
+from models.planning.mixture import Mixture
 from models.planning.preparation import Prepared, block_lengths, prepare
 
 MADE_BY = "planning"
@@ -26,7 +25,7 @@ NO_FALLBACK = "none"
 _CHUNK = 50
 _POOL = 96
 """Series that teach the pooled members and lend their past; more changed nothing on the measured sets."""
-_ANALOGUE_SHARE = 1 / 3
+_CALIBRATION_POOL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,19 @@ class _Chunk:
     """Rows of the panel."""
     paths: NDArray[np.float32]
     """(len(rows), samples, horizon)"""
+    centre: FloatArray
+    """(len(rows), horizon)"""
+    calibration: Calibration
+    stock: bool
+    floor: NDArray[np.bool_]
+    """(len(rows),) series that have never been negative."""
     made_by: str
+
+    def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
+        """(len(rows), horizon, len(levels))"""
+        answer = self.calibration.quantiles(self.paths, self.centre, levels, self.stock)
+        answer[self.floor] = np.maximum(answer[self.floor], 0)
+        return answer
 
 
 def plan(
@@ -64,7 +75,7 @@ def plan(
     paths = np.full((len(history), samples, horizon), np.nan, np.float32)
     made_by = [MADE_BY] * len(history)
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
-        answer[chunk.rows] = quantiles(chunk.paths, levels)
+        answer[chunk.rows] = chunk.quantiles(levels)
         paths[chunk.rows] = chunk.paths
         for row in chunk.rows:
             made_by[row] = chunk.made_by
@@ -87,7 +98,7 @@ def plan_and_reach(
     amounts = np.full((len(history), len(days), len(REACH_LEVELS)), np.nan)
     made_by = [MADE_BY] * len(history)
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
-        answer[chunk.rows] = quantiles(chunk.paths, levels)
+        answer[chunk.rows] = chunk.quantiles(levels)
         amounts[chunk.rows] = _reached(chunk.paths, days)
         for row in chunk.rows:
             made_by[row] = chunk.made_by
@@ -109,9 +120,7 @@ def reach_of(forecast: Forecast) -> Reach:
 def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:
     """(n, len(days), levels) quantiles of the running maximum."""
     highest = np.maximum.accumulate(paths, axis=2)[:, :, np.array(days) - 1]
-    ordered = np.ascontiguousarray(highest.transpose(0, 2, 1))
-    ordered.sort(axis=2)
-    return at_levels(ordered, REACH_LEVELS)
+    return at_levels(sort_samples(highest), REACH_LEVELS)
 
 
 def _checked(history: Panel, horizon: int, samples: int) -> Prepared:
@@ -154,51 +163,43 @@ def _chunks(
     metrics = np.array([key.metric for key in history.keys])
     order = np.lexsort((own, metrics))
     scale = np.ones(len(own))
+    floor = np.zeros(len(own), bool)
     moving = np.zeros(len(own), bool)
     for row in np.flatnonzero(lengths):
         stretch = prepared.filled[row, -lengths[row] :]
         moving[row] = stretch.max() > stretch.min()
+        floor[row] = stretch.min() >= 0
         scale[row] = np.abs(stretch).mean() or 1.0
-    still = np.flatnonzero((lengths > 0) & ~moving)
-    for rows in _cut(still):
-        level = prepared.filled[rows, -1].astype(np.float32)
+
+    for rows in _cut(np.flatnonzero((lengths > 0) & ~moving)):
+        level = prepared.filled[rows, -1]
         paths = np.empty((len(rows), samples, horizon), np.float32)
         paths[:] = level[:, None, None]
-        yield _Chunk(rows, paths, CONSTANT)
+        centre = np.repeat(level[:, None], horizon, 1)
+        yield _Chunk(rows, paths, centre, Calibration.none(), True, floor[rows], CONSTANT)
 
     for metric in np.unique(metrics[moving]):
         stock = str(metric) in stocks
         same = order[(metrics[order] == metric) & moving[order]]
+        longest = int(lengths[same].max())
+        teachers = same[prepared.days[same] >= longest][:_CALIBRATION_POOL]
+        calibration = learn(
+            prepared.filled[teachers, -longest:] / scale[teachers, None],
+            prepared.reported[teachers, -longest:],
+            horizon,
+            stock,
+            own[teachers],
+        )
         for length in np.unique(lengths[same]):
             teachers = same[prepared.days[same] >= length][:_POOL]
-            pool = prepared.filled[teachers, -length:] / scale[teachers, None]
-            ensemble = LevelEnsemble.fit(pool, horizon, stock)
-            library = Analogues.of(pool, horizon)
+            mixture = Mixture.fit(prepared.filled[teachers, -length:] / scale[teachers, None], horizon, stock)
             for rows in _cut(same[lengths[same] == length]):
                 demand = prepared.filled[rows, -length:] / scale[rows, None]
-                paths = _paths(demand, horizon, own[rows], samples, ensemble, library)
+                paths, centre = mixture.draw(demand, own[rows], samples)
                 paths *= scale[rows, None, None].astype(np.float32)
-                yield _Chunk(rows, paths, MADE_BY)
-
-
-def _paths(
-    demand: FloatArray,
-    horizon: int,
-    own: NDArray[np.uint64],
-    samples: int,
-    ensemble: LevelEnsemble,
-    library: Analogues,
-) -> NDArray[np.float32]:
-    """(n, samples, horizon): a third analogues laid on the ensemble, two thirds bootstrapped changes."""
-    analogues = max(1, round(samples * _ANALOGUE_SHARE))
-    paths = np.empty((len(demand), samples, horizon), np.float32)
-    mine = Analogues.of(demand, horizon)
-    paths[:, :analogues] = mine.deviations(library, own, analogues, demand.shape[1])
-    paths[:, :analogues] += ensemble.centre(demand)[:, None].astype(np.float32)
-    paths[:, analogues:] = change_paths(demand, horizon, own, samples - analogues)
-    calibrate(paths)
-    floor = (demand.min(1) >= 0)[:, None, None]
-    return np.where(floor, np.maximum(paths, 0), paths)
+                yield _Chunk(
+                    rows, paths, centre * scale[rows, None], calibration, stock, floor[rows], MADE_BY
+                )
 
 
 def _cut(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

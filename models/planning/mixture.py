@@ -1,0 +1,52 @@
+"""Sample paths of a chunk: a third analogues laid on the ensemble, two thirds bootstrapped changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.panel import FloatArray
+from models.planning.analogue_paths import Analogues
+from models.planning.change_paths import change_paths
+from models.planning.ensemble import LevelEnsemble
+
+ANALOGUE_SHARE = 1 / 3
+_NEAR, _FAR = 0.2, 0.4
+"""How far the change paths of a flow are moved to the ensemble, within a week and beyond; a stock's stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What a pool of series of one metric and length taught, ready to draw paths for any such series."""
+
+    ensemble: LevelEnsemble
+    library: Analogues
+
+    @classmethod
+    def fit(cls, pool: FloatArray, horizon: int, stock: bool) -> Self:
+        """Learns from (m, t) gap-free demand in which no series is constant."""
+        return cls(LevelEnsemble.fit(pool, horizon, stock), Analogues.of(pool, horizon))
+
+    def draw(
+        self, demand: FloatArray, seeds: NDArray[np.uint64], samples: int
+    ) -> tuple[NDArray[np.float32], FloatArray]:
+        """(n, samples, horizon) paths and the (n, horizon) ensemble of (n, t) gap-free demand."""
+        horizon = self.ensemble.horizon
+        analogues = max(1, round(samples * ANALOGUE_SHARE))
+        centre = self.ensemble.centre(demand)
+        paths = np.empty((len(demand), samples, horizon), np.float32)
+        own = Analogues.of(demand, horizon)
+        paths[:, :analogues] = own.deviations(self.library, seeds, analogues, demand.shape[1])
+        paths[:, :analogues] += centre[:, None].astype(np.float32)
+        changes = change_paths(demand, horizon, seeds, samples - analogues)
+        if not self.ensemble.stock:
+            share = np.where(np.arange(horizon) < 7, _NEAR, _FAR)
+            move = share * (centre - np.median(changes, 1))
+            changes += move[:, None].astype(np.float32)
+        paths[:, analogues:] = changes
+        floor = demand.min(1) >= 0
+        paths[floor] = np.maximum(paths[floor], 0)
+        return paths, centre
