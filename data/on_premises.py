@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal
+from typing import Self
 
 from data.errors import ConfigError
 from data.money import HOURS_PER_MONTH
@@ -66,6 +69,18 @@ class OnPremisesModel:
                 raise ConfigError(f"on_premises.{name} must be above 0")
         if not 0 < self.usable_share <= 1 or not 0 <= self.memory_share <= 1:
             raise ConfigError("on_premises.usable_share and memory_share are shares between 0 and 1")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, float], currency: str = "USD") -> Self:
+        """The defaults with some figures replaced. Raises ConfigError for a name that is not a field."""
+        known = {f.name: f.type for f in fields(cls) if f.name != "currency"}
+        for name in settings:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+                raise ConfigError(f"on_premises.{name}: no such figure; {hint}")
+        figures = {n: int(v) if known[n] == "int" else Decimal(str(v)) for n, v in settings.items()}
+        return cls(currency=currency, **figures)  # type: ignore[arg-type]
 
     @property
     def server_month(self) -> Decimal:

@@ -1,0 +1,222 @@
+"""Decide: findings, recommendations and costs of a whole estate, from one set of inputs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from data.decision import Finding, MetricFinding, Size, Status
+from data.exhaustion import Exhaustion
+from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA, empty
+from data.money import Exchange
+from data.on_premises import OnPremisesModel
+from data.outcome import Refusal
+from data.panel import FloatArray, Panel
+from data.prices import PriceCatalog
+from data.reach import Reach
+from data.recommendation import Recommendation, ResourceCost
+from data.series import Metric
+from models.cost import Growth, monthly_costs, resource_cost
+from models.decision_frames import decision_frames
+from models.estate import Estate, read_estate
+from models.findings import FindingOptions, judge_metric, judge_resource
+from models.fitting import fit
+from models.members import compare_members
+from models.pricing import Pricer
+from models.recommend import Case, recommend, smaller
+from models.usage import Usage, usage
+
+_AHEAD_LEVEL = 0.8
+"""An order is sized for the demand of four in five futures."""
+_GROWTH_STEP = 1.25
+"""Where demand may outgrow a size and nothing is advised yet, the next size is taken as a quarter larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostSettings:
+    """What prices a snapshot is made with."""
+
+    on_premises: OnPremisesModel = field(default_factory=OnPremisesModel)
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInputs:
+    """All that decisions are made from; the same inputs give the same bytes."""
+
+    as_of: datetime
+    """End of the newest complete hour measured, with a time zone."""
+    hourly: Mapping[str, Panel]
+    """Metric -> hourly panel of resources. 28 days are used, more are read for the age of a series."""
+    daily: Mapping[str, Panel] = field(default_factory=dict)
+    """Metric -> daily panel of resources (peak = the day's highest value) as long as there is."""
+    sizes: Mapping[str, Sequence[Size | Refusal]] = field(default_factory=dict)
+    """Metric -> what the policy would hold, aligned with the rows of the hourly panel."""
+    exhaustions: Sequence[Exhaustion] = ()
+    """Of resources (not of services)."""
+    reach: Sequence[Reach] = ()
+    """Of resources; sizes the orders where it is there."""
+    resources: pl.DataFrame = field(default_factory=lambda: empty(RESOURCE_SCHEMA))
+    services: pl.DataFrame = field(default_factory=lambda: empty(SERVICE_SCHEMA))
+    catalog: PriceCatalog = field(default_factory=PriceCatalog.shipped)
+    costs: CostSettings = field(default_factory=CostSettings)
+    options: FindingOptions = field(default_factory=FindingOptions)
+    policy: str = "none"
+    """Name of the policy that made the sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided, one entry per resource, by name."""
+
+    estate: Estate
+    findings: tuple[Finding, ...]
+    recommendations: tuple[Recommendation, ...]
+    costs: tuple[ResourceCost, ...]
+    monthly: pl.DataFrame
+    """MONTHLY_COST_SCHEMA."""
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Table -> rows, for findings, metric_findings, recommendations, resource_costs, monthly_costs."""
+        return decision_frames(self.findings, self.recommendations, self.costs, self.monthly)
+
+
+def decide(inputs: DecisionInputs) -> Decisions:
+    """Judges every resource of the inventory and of the panels, prices it and advises on it."""
+    options = inputs.options
+    measured = _usages(inputs)
+    estate = read_estate(inputs.resources, inputs.services, inputs.as_of, measured)
+    pricer = Pricer(inputs.catalog, inputs.costs.on_premises, inputs.costs.exchange)
+    sizes: dict[str, dict[str, Size | Refusal]] = {}
+    for metric, answers in inputs.sizes.items():
+        for key, answer in zip(inputs.hourly[metric].keys, answers, strict=True):
+            sizes.setdefault(key.subject, {})[metric] = answer
+    exhaustions: dict[str, dict[str, Exhaustion]] = {}
+    for one in inputs.exhaustions:
+        exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
+    ahead = _demands_ahead(inputs.reach, estate, options)
+
+    cases: list[Case] = []
+    findings: list[Finding] = []
+    fits = []
+    for resource in estate.current:
+        used = measured.get(resource.name, {})
+        held = {m: u.capacity for m, u in used.items() if u.capacity > 0}
+        case = Case(
+            resource,
+            used,
+            sizes.get(resource.name, {}),
+            exhaustions.get(resource.name, {}),
+            ahead.get(resource.name, {}),
+            pricer.now(resource, held),
+        )
+        metrics = [
+            judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options)
+            for m, u in sorted(used.items())
+        ]
+        size = None if _is_urgent(metrics) else smaller(case, pricer, options)
+        cases.append(case)
+        fits.append(size)
+        findings.append(judge_resource(resource, metrics, used, size, options))
+    findings = compare_members([c.resource for c in cases], findings, [c.held for c in cases])
+    recommendations = [
+        recommend(case, finding, size, pricer, options, inputs.as_of.date(), inputs.policy)
+        for case, finding, size in zip(cases, findings, fits, strict=True)
+    ]
+    costs = [
+        resource_cost(case.resource, case.price, advice, pricer.currency)
+        for case, advice in zip(cases, recommendations, strict=True)
+    ]
+    held_now = {case.resource.name: case.held for case in cases}
+    growth = [
+        grown
+        for case, advice in zip(cases, recommendations, strict=True)
+        if (grown := _growth(case, advice, pricer, options)) is not None
+    ]
+    monthly = monthly_costs(estate, held_now, inputs.daily, growth, pricer)
+    return Decisions(estate, tuple(findings), tuple(recommendations), tuple(costs), monthly)
+
+
+def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:
+    """Resource -> metric -> what it did, for the metrics something has a capacity of."""
+    options = inputs.options
+    measured: dict[str, dict[str, Usage]] = {}
+    for metric, panel in inputs.hourly.items():
+        if metric not in {str(m) for m in Metric}:
+            continue
+        quiet = np.array([options.quiet_level(metric, _last_known(row)) for row in panel.capacity])
+        for used in usage(
+            panel,
+            inputs.daily.get(metric),
+            inputs.as_of,
+            window_days=options.window_days,
+            reserve=options.reserve_of(metric),
+            quiet_level=quiet,
+        ):
+            measured.setdefault(used.resource, {})[metric] = used
+    return measured
+
+
+def _last_known(row: FloatArray) -> float:
+    known = np.flatnonzero(np.isfinite(row))
+    return float(row[known[-1]]) if len(known) else float("nan")
+
+
+def _is_urgent(metrics: Iterable[MetricFinding]) -> bool:
+    return any(m.status in {Status.UNDER_PROVISIONED, Status.AT_RISK} for m in metrics)
+
+
+def _demands_ahead(
+    reaches: Iterable[Reach], estate: Estate, options: FindingOptions
+) -> dict[str, dict[str, float]]:
+    """Resource -> metric -> the highest demand of four in five futures until lead time and horizon end."""
+    resources = {r.name: r for r in estate.current}
+    ahead: dict[str, dict[str, float]] = {}
+    for reach in reaches:
+        level = int(np.argmin(np.abs(np.asarray(reach.levels) - _AHEAD_LEVEL)))
+        days = np.asarray(reach.days)
+        for row, key in enumerate(reach.keys):
+            resource = resources.get(key.subject)
+            if resource is None:
+                continue
+            wanted = options.lead_of(resource) + options.risk_days
+            day = min(int(np.searchsorted(days, wanted)), len(days) - 1)
+            demand = float(reach.amounts[row, day, level])
+            if np.isfinite(demand):
+                ahead.setdefault(key.subject, {})[key.metric] = demand
+    return ahead
+
+
+def _growth(case: Case, advice: Recommendation, pricer: Pricer, options: FindingOptions) -> Growth | None:
+    """What following demand will cost more, where a day of running out can be named or advice says so."""
+    dated = [e for e in case.exhaustions.values() if e.days_low is not None]
+    saving = advice.saving
+    if saving is not None and saving < 0:
+        if not dated:
+            lead = options.lead_of(case.resource)
+            return Growth(case.resource.name, -saving, lead, lead, None)
+        extra = -saving
+    elif not dated or case.price.month is None:
+        return None
+    else:
+        held = case.held
+        needs = {e.key.metric: held[e.key.metric] * _GROWTH_STEP for e in dated if e.key.metric in held}
+        size = fit(case.resource, held, {**held, **needs}, pricer)
+        today = pricer.listed(case.resource, held, case.resource.instance_type)
+        if size is None or size.price.month is None or not today.month:
+            return None
+        extra = case.price.month * (size.price.month / today.month - 1)
+    if extra <= 0:
+        return None
+    return Growth(
+        case.resource.name,
+        Decimal(extra),
+        min((e.days_low for e in dated if e.days_low is not None), default=None),
+        min((e.days_mid for e in dated if e.days_mid is not None), default=None),
+        min((e.days_high for e in dated if e.days_high is not None and e.days_mid is not None), default=None),
+    )
