@@ -1,0 +1,201 @@
+"""Opens a file in the format its name or the settings say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from data.errors import ConfigError, SourceError
+from ingest.blocks import LINE_LIMIT, blocks
+from ingest.delimited import WHITESPACE, Delimited, read_delimited
+from ingest.pieces import LINE, Piece, rejections
+
+ROWS_AT_ONCE = 250_000
+"""Rows of a piece of a Parquet file."""
+
+FORMATS = ("auto", "csv", "tsv", "parquet", "ndjson")
+_ENDINGS = {
+    ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet",
+    ".ndjson": "ndjson", ".jsonl": "ndjson",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files are opened and cut into rows."""
+
+    kind: str = "auto"
+    """One of FORMATS; auto goes by the ending, and reads what has no known ending as CSV."""
+    separator: str = ""
+    """Between fields: one character, or `whitespace` for any run of blanks; "" = comma, in TSV a tab."""
+    quote: str = '"'
+    """Around fields that contain the separator; "" = none."""
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    skip_lines: int = 0
+    skip_matching: str = ""
+    encoding: str = "utf-8"
+    line_limit: int = LINE_LIMIT
+
+    def __post_init__(self) -> None:
+        if self.kind not in FORMATS:
+            raise ConfigError(f"format: {self.kind!r} is none of {', '.join(FORMATS)}")
+        if self.separator != WHITESPACE and len(self.separator.encode()) > 1:
+            raise ConfigError(
+                f"separator: {self.separator!r} is not one character; use e.g. ';' or 'whitespace'"
+            )
+        if len(self.quote.encode()) > 1:
+            raise ConfigError(f"quote: {self.quote!r} is not one character")
+        if self.separator in ("\n", "\r") or (self.quote and self.quote == self.separator):
+            raise ConfigError("separator: must be neither a line end nor the quote")
+        if self.skip_lines < 0:
+            raise ConfigError("skip_lines: must not be negative")
+        if self.line_limit < 1_000:
+            raise ConfigError("line_limit: must be at least 1,000 bytes")
+        if len(set(self.columns)) < len(self.columns):
+            raise ConfigError("columns: a name occurs twice")
+        check_pattern("skip_matching", self.skip_matching)
+        try:
+            "".encode(self.encoding)
+        except LookupError as error:
+            raise ConfigError(
+                f"encoding: {self.encoding!r} is unknown; e.g. utf-8, latin-1, utf-16"
+            ) from error
+
+    def kind_of(self, path: str) -> str:
+        """The format of that file."""
+        if self.kind != "auto":
+            return self.kind
+        bare = re.sub(r"\.(gz|zst)$", "", path)
+        return _ENDINGS.get(Path(bare).suffix.lower(), "csv")
+
+
+def check_pattern(name: str, pattern: str) -> None:
+    """Raises ConfigError unless the regular expression works here and in Polars."""
+    try:
+        re.compile(pattern)
+        pl.Series(["x"]).str.contains(pattern)
+    except (re.error, pl.exceptions.PolarsError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"{name}: {pattern!r} is no regular expression: {first}") from error
+
+
+def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
+    """Yields the rows of the file.
+
+    Args:
+        path: a file; for Parquet also an address such as s3://bucket/file.parquet.
+        wanted: picks, from the columns of the file, those to read.
+
+    Raises:
+        SourceError: if it cannot be read as what it should be.
+    """
+    kind = how.kind_of(path)
+    if kind == "parquet":
+        yield from _read_parquet(path, wanted)
+    elif kind == "ndjson":
+        yield from _read_ndjson(Path(path), how, wanted)
+    else:
+        separator = how.separator or ("\t" if kind == "tsv" else ",")
+        delimited = Delimited(
+            separator=separator,
+            quote=how.quote or None,
+            header=how.header,
+            columns=how.columns,
+            skip_lines=how.skip_lines,
+            skip_matching=how.skip_matching or None,
+            encoding=how.encoding,
+            line_limit=how.line_limit,
+        )
+        yield from read_delimited(Path(path), delimited)
+
+
+def _read_parquet(path: str, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
+    if "://" not in path and Path(path).exists() and Path(path).stat().st_size == 0:
+        raise SourceError(f"{path}: is empty")
+    try:
+        lazy = pl.scan_parquet(path, glob=False)
+        names = lazy.collect_schema().names()
+        columns = wanted(names)
+        numbered = lazy.with_row_index(LINE, offset=1).select(*columns, pl.col(LINE).cast(pl.Int64))
+        for rows in numbered.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True):
+            yield Piece(rows)
+    except SourceError:
+        raise
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path}: is no readable Parquet file; is it truncated? ({first})") from error
+
+
+def _read_ndjson(path: Path, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
+    columns: list[str] | None = None
+    for block in blocks(path, encoding=how.encoding, line_limit=how.line_limit):
+        if block.too_long:
+            raw = block.text.decode("utf-8", "replace")
+            reason = f"line is longer than {how.line_limit:,} bytes"
+            yield Piece(pl.DataFrame(), rejections(str(path), [(block.first_line, reason, raw)]))
+            continue
+        if columns is None:
+            columns = wanted(_keys(block.text))
+        yield _objects(block.text, block.first_line, columns, str(path))
+
+
+def _keys(text: bytes, objects: int = 100) -> list[str]:
+    """The keys of the first objects, those of nested ones joined by dots."""
+    keys: dict[str, None] = {}
+    for line in text.splitlines()[: 10 * objects]:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            keys.update(dict.fromkeys(flat(found)))
+    return list(keys)
+
+
+def _objects(text: bytes, line: int, columns: list[str], origin: str) -> Piece:
+    count = text.count(b"\n")
+    try:
+        if any("." in name for name in columns):
+            raise ValueError("nested keys are read one by one")
+        rows = pl.read_ndjson(text, schema=dict.fromkeys(columns, pl.String()))
+        if rows.height == count:
+            return Piece(rows.with_columns(pl.int_range(line, line + count, dtype=pl.Int64).alias(LINE)))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError):
+        pass  # some line is no object: find out which
+    kept: list[list[object]] = []
+    bad: list[tuple[int | None, str, str | None]] = []
+    for number, one in enumerate(text.split(b"\n")[:-1], start=line):
+        if not one.strip():
+            continue
+        try:
+            found = json.loads(one)
+            if not isinstance(found, dict):
+                raise ValueError(f"a {type(found).__name__}, not an object")
+        except (ValueError, RecursionError) as error:
+            bad.append((number, f"line is no JSON object: {error}", one.decode("utf-8", "replace")))
+            continue
+        cells = flat(found)
+        kept.append([*(cells.get(name) for name in columns), number])
+    schema = {**dict.fromkeys(columns, pl.String()), LINE: pl.Int64()}
+    return Piece(pl.DataFrame(kept, schema=schema, orient="row"), rejections(origin, bad))
+
+
+def flat(found: dict[str, object], prefix: str = "") -> dict[str, str | None]:
+    """The object's values as texts, those of nested objects under `outer.inner`."""
+    cells: dict[str, str | None] = {}
+    for key, value in found.items():
+        if isinstance(value, dict):
+            cells.update(flat(value, f"{prefix}{key}."))
+        elif value is None:
+            cells[prefix + key] = None
+        elif isinstance(value, str):
+            cells[prefix + key] = value
+        else:
+            cells[prefix + key] = json.dumps(value)
+    return cells

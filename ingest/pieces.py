@@ -1,0 +1,46 @@
+"""What every file format is read into: pieces of a table, still as the file had them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from data.errors import SourceError
+from data.frames import REJECTED_SCHEMA, empty
+
+LINE = "line of the file"
+"""Name of the column that carries the line (or row) number; no file's own column is called that."""
+
+RAW_LIMIT = 1_000
+"""Characters kept of a rejected row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows of a file. Text formats give columns of strings, Parquet gives its own types."""
+
+    rows: pl.DataFrame
+    """The file's columns and LINE."""
+    rejected: pl.DataFrame = field(default_factory=lambda: empty(REJECTED_SCHEMA))
+    """REJECTED_SCHEMA: lines that are no rows."""
+
+
+def rejections(origin: str, rows: Sequence[tuple[int | None, str, str | None]]) -> pl.DataFrame:
+    """REJECTED_SCHEMA from (line, reason, raw text)."""
+    return pl.DataFrame(
+        [(origin, line, reason, None if raw is None else raw[:RAW_LIMIT]) for line, reason, raw in rows],
+        schema=REJECTED_SCHEMA,
+        orient="row",
+    )
+
+
+def missing_column(origin: str, name: str, known: Iterable[str]) -> SourceError:
+    """The error for a column the settings name and the file has not; says what it has."""
+    names = [column for column in known if column != LINE]
+    near = difflib.get_close_matches(name, names, n=1)
+    shown = ", ".join(repr(column) for column in names[:12]) + (" …" if len(names) > 12 else "")
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return SourceError(f"{origin}: no column {name!r}; {hint}it has {shown or 'none'}")
