@@ -58,17 +58,18 @@ class SampleFleet:
             yield Batch(frame, rows_read=frame.height)
 
     def write_files(self, folder: Path) -> list[Path]:
-        """Writes `inventory/*.csv`, `metrics/*.parquet` and `truths.csv` under the folder.
+        """Writes `inventory/*.csv`, `metrics/*.parquet`, `truths.parquet` and, to read, `truths.csv`.
 
         The names of the metrics files sort in order of time. Returns the paths of all files.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        truths = folder / "truths.csv"
-        self.truths.write_csv(truths)
+        truths = [folder / "truths.parquet", folder / "truths.csv"]
+        self.truths.write_parquet(truths[0])
+        self.truths.write_csv(truths[1])
         return [
             *write_inventory(self.inventory, folder / "inventory"),
             *write_metrics(self.batches(), folder / "metrics"),
-            truths,
+            *truths,
         ]
 
 

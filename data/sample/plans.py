@@ -108,15 +108,15 @@ def _plan(
         year_end=service.yearly,
         month_end=service.month_end,
         growth=float(rng.uniform(-0.03, 0.06)),
-        target=float(rng.uniform(0.52, 0.66)),
-        ceiling=float(rng.uniform(0.72, 0.82)),
+        target=float(rng.uniform(0.56, 0.68)),
+        ceiling=float(rng.uniform(0.74, 0.83)),
         cuts=incidents.cuts(resource, metric),
         noise=_NOISE[metric],
     )  # fmt: skip
     if metric == "memory":
         plan = replace(
             plan, depth=float(rng.uniform(0.08, 0.2)), yearly=0.0, year_end=0.0, month_end=0.0, growth=0.0,
-            ceiling=float(rng.uniform(0.70, 0.80)),
+            ceiling=float(rng.uniform(0.72, 0.80)),
         )  # fmt: skip
     elif metric == "storage":
         plan = replace(
@@ -159,8 +159,8 @@ def _plant(
         case Role.TOO_SMALL if chosen:
             return replace(
                 flat,
-                target=float(rng.uniform(0.955, 0.975)),
-                ceiling=1.0,
+                target=float(rng.uniform(0.975, 0.995)),
+                ceiling=1.06,
                 growth=0.0,
                 cuts=_recent(plan, clock),
             )
@@ -226,7 +226,7 @@ def _idle(plan: SeriesPlan, rng: np.random.Generator) -> SeriesPlan:
     )  # fmt: skip
     match plan.metric:
         case "cpu":
-            return replace(calm, target=float(rng.uniform(0.004, 0.011)), ceiling=0.018)
+            return replace(calm, target=float(rng.uniform(0.003, 0.008)), ceiling=0.016)
         case "memory":
             return replace(calm, target=float(rng.uniform(0.03, 0.06)), ceiling=0.075)
         case "storage":

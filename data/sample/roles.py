@@ -10,7 +10,7 @@ class Role(StrEnum):
     """What is true of a resource by construction."""
 
     HEALTHY = "healthy"
-    """The right size: p95 utilization 50 to 68 %, peaks under 85 %, nothing grows."""
+    """The right size: p95 utilization 55 to 70 %, peaks under 85 %, nothing grows."""
     TOO_BIG = "too_big"
     """Even the year's highest peak is under 35 % of cpu and 40 % of memory (volumes: 20 % of storage)."""
     TOO_SMALL = "too_small"
