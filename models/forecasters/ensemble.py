@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.panel import FloatArray
-from models.forecasters.combination import best_median, mean_errors, member_errors
-from models.forecasters.conformal import Residuals
+from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
+from models.forecasters.conformal import Bands, Residuals
 from models.forecasters.ladder import Rung
 from models.forecasters.members.batch import Batch
 from models.forecasters.preparation import Prepared
@@ -28,9 +28,8 @@ class Backtest:
     naive: dict[str, FloatArray]
     """Member -> (cutoffs, n, horizon)."""
     spread: FloatArray
-    """(cutoffs, n, horizon) size of errors expected at each slot, on the bent scale."""
-    growth: FloatArray
-    residuals: Residuals
+    """(cutoffs, n, horizon) size of errors expected at each slot."""
+    bands: Bands
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Combined:
     members: tuple[str, ...]
 
 
-def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...], best: int) -> Combined:
+def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...], power: float) -> Combined:
     """Runs the members of the rung from now and from its past cutoffs and combines them."""
     batch = part.batch
     n, t = len(batch), batch.slots
@@ -59,50 +58,40 @@ def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...]
     sums, counts = member_errors(paths[:, 1:], actual, bound)
     every = list(range(len(rung.offsets)))
     errors = mean_errors(sums, counts, every) if every else np.zeros((len(names), n))
-    now = best_median(paths[:, 0], errors, best)
+    now = weighted_median(paths[:, 0], member_weights(errors, power))
     past = np.empty((len(every), n, horizon))
     for i in every:
         others = [j for j in every if j != i] or every
-        past[i] = best_median(paths[:, 1 + i], mean_errors(sums, counts, others), best)
+        weights = member_weights(mean_errors(sums, counts, others), power)
+        past[i] = weighted_median(paths[:, 1 + i], weights)
 
     day = batch.seasons.day
     steps = np.arange(horizon)
     phase = np.array([(t - offset + steps) % day for offset in rung.offsets], np.intp).reshape(-1, horizon)
-    bent_actual = _bent(batch, np.where(np.isfinite(actual), actual, 0.0))
-    error = np.where(np.isfinite(actual), bent_actual - _bent(batch, past), np.nan)
-    error[(bound > 0) & (error < 0)] = np.nan
-    residuals = Residuals(error, phase, day, batch.teaches, _least_error(batch))
-    growth = residuals.growth()
-    shares = residuals.quantiles(levels, growth)
-    spread = residuals.spread(every, growth, (t + steps) % day)
-    quantiles = banded(batch, now, spread, shares)
+    error = np.where((bound > 0) & (actual < past), np.nan, actual - past)
+    bands = Bands.of(Residuals(error, past, phase, day, batch.teaches, _least_error(batch)))
+    spread = bands.spread(every, now, (t + steps) % day)
+    quantiles = banded(batch, now, spread, bands.quantiles(levels))
     backtest = None
     if every:
         past_spread = np.stack(
-            [residuals.spread([j for j in every if j != i] or every, growth, phase[i]) for i in every]
+            [bands.spread([j for j in every if j != i] or every, past[i], phase[i]) for i in every]
         )
         naive = {name: paths[names.index(name), 1:] for name in NAIVES if name in names}
-        backtest = Backtest(actual, past, naive, past_spread, growth, residuals)
+        backtest = Backtest(actual, past, naive, past_spread, bands)
     return Combined(quantiles, backtest, names)
 
 
 def banded(batch: Batch, path: FloatArray, spread: FloatArray, shares: FloatArray) -> FloatArray:
-    """(n, horizon, levels) the path moved by each level's share of the spread on the bent scale."""
-    bent = _bent(batch, path)
-    moved = bent[:, :, None] + spread[:, :, None] * shares
-    # exp of more than this would be no amount any more
-    moved = np.minimum(moved, bent.max(1)[:, None, None] + 50.0) if batch.logged.any() else moved
-    logged = batch.logged[:, :, None]
-    raw = np.where(logged, np.exp(np.where(logged, moved, 0.0)) - batch.offset[:, :, None], moved)
-    floor = np.where(batch.raw.min(1) < 0, -np.inf, 0.0)[:, None, None]
-    out: FloatArray = np.maximum.accumulate(np.maximum(raw, floor), axis=2)
-    return out
+    """(n, horizon, levels) the path moved by each level's (n, levels) share of the spread.
 
-
-def _bent(batch: Batch, raw: FloatArray) -> FloatArray:
-    """Amounts on the scale on which errors are measured."""
-    logs = np.log(np.where(batch.logged, np.maximum(raw, 0.0) + batch.offset, 1.0))
-    out: FloatArray = np.where(batch.logged, logs, raw)
+    Nothing leaves the range of the history by more than that range.
+    """
+    low, high = batch.raw.min(1)[:, None, None], batch.raw.max(1)[:, None, None]
+    floor = np.where(low < 0, low - (high - low), 0.0)
+    moved = path[:, :, None] + spread[:, :, None] * shares[:, None, :]
+    ceiling = np.maximum(high + (high - low), path[:, :, None])
+    out: FloatArray = np.maximum.accumulate(np.clip(moved, floor, ceiling), axis=2)
     return out
 
 
@@ -128,7 +117,7 @@ def _what_came(part: Prepared, offsets: tuple[int, ...], horizon: int) -> tuple[
 
 def _least_error(batch: Batch) -> FloatArray:
     """(n,) a small part of how demand usually moves: a series that stood still lately may move again."""
-    change = np.abs(np.diff(batch.bent, axis=1))
+    change = np.abs(np.diff(batch.raw, axis=1))
     both = (batch.weight[:, 1:] > 0) & (batch.weight[:, :-1] > 0)
     least: FloatArray = 0.2 * (change * both).sum(1) / np.maximum(both.sum(1), 1)
     return np.maximum(least, 1e-12)

@@ -1,6 +1,6 @@
 """Fleet: the default. A dozen cheap members over all series, the best of them per series, honest bands.
 
-Per series the median of the five members with the lowest errors on its own past cutoffs, with conformal bands
+Per series the median of the members, weighted by their errors on its own past cutoffs, with conformal bands
 from the errors that this very rule made there. Measured in `benchmarks/forecasting.py`.
 """
 
@@ -32,12 +32,12 @@ _WILD = 1e100
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Median of the best members per series, chosen and banded by the series' own past cutoffs."""
+    """Weighted median of the members per series, weighted and banded by the series' own past cutoffs."""
 
     season: int | None = None
     """Slots of the short season where the panel's step does not tell; None = from the step."""
-    best: int = 5
-    """How many members the median is taken over."""
+    power: float = 2.0
+    """Members count with their past error to the power -`power` in the weighted median."""
     longest_weeks: int = 16
     """Long seasons of history that are looked at; older slots are left out."""
 
@@ -78,7 +78,7 @@ class Fleet:
             span = int(lengths[rows].max())
             part = prepared(demand[rows, t - span :], newest.capacity[rows, t - span :], seasons)
             allowed = rung(int(lengths[rows].min()), horizon, seasons)
-            answer = combined(part, allowed, horizon, levels, self.best)
+            answer = combined(part, allowed, horizon, levels, self.power)
             quantiles[rows] = answer.quantiles * part.unit[:, :, None]
             if scored:
                 keys = [history.keys[i] for i in rows]
@@ -141,7 +141,7 @@ def backtest_scores(keys: list[SeriesKey], backtest: Backtest, part: Prepared) -
     batch = part.batch
     day = batch.seasons.day
     scale = seasonal_scale(np.where(part.scored, batch.raw, np.nan), day)
-    shares = backtest.residuals.quantiles(SCORED_LEVELS, backtest.growth)
+    shares = backtest.bands.quantiles(SCORED_LEVELS)
     bands = np.stack(
         [banded(batch, path, wide, shares) for path, wide in zip(backtest.path, backtest.spread, strict=True)]
     )

@@ -8,6 +8,7 @@ from models.forecasters.members.direct_ridge import DirectRidge
 from models.forecasters.members.double_seasonal import DOUBLE_SEASONAL
 from models.forecasters.members.naives import LastValue, RecentMedian, SameTimeLastWeek, SameTimeYesterday
 from models.forecasters.members.single_smoothing import DAILY_SMOOTHING, PLAIN_SMOOTHING
+from models.forecasters.members.usual_time import UsualTimeOfDay, UsualTimeOfWeek
 from models.forecasters.members.week_profile import WeekProfile
 
 MEMBERS: tuple[Member, ...] = (
@@ -18,6 +19,8 @@ MEMBERS: tuple[Member, ...] = (
     DAILY_SMOOTHING,
     SameTimeLastWeek(),
     WeekProfile(),
+    UsualTimeOfWeek(),
+    UsualTimeOfDay(),
     DOUBLE_SEASONAL,
     SeasonalAutoregression(),
     DirectRidge(),

@@ -122,13 +122,13 @@ class SeasonalAutoregression:
     long_prior_slots: float = 300.0
 
     def minimum(self, seasons: Seasons, horizon: int) -> int:
-        return max(base_lags(seasons)) + seasons.recent
+        return max(base_lags(seasons)) + 4 * seasons.day
 
     def paths(self, batch: Batch, cutoffs: tuple[int, ...], horizon: int) -> Paths:
         seasons = batch.seasons
         base, long = base_lags(seasons), long_lags(seasons)
         specs = {"ar_log": (base, self.prior_slots)}
-        if seasons.day > 1 and min(cutoffs) >= max(long) + seasons.recent:
+        if seasons.day > 1 and min(cutoffs) >= max(long) + 4 * seasons.day:
             specs["ar_log_long"] = (long, self.long_prior_slots)
         out = dict(_fitted(batch, batch.bent, cutoffs, horizon, specs, bent=True))
         if batch.logged.any():

@@ -32,7 +32,7 @@ class DirectRidge:
         window = 2 * seasons.recent
         if window > _LONGEST_WINDOW or seasons.day == 1:
             return 1 << 40
-        return window + horizon + seasons.recent
+        return window + horizon + 2 * seasons.day
 
     def paths(self, batch: Batch, cutoffs: tuple[int, ...], horizon: int) -> Paths:
         day, recent = batch.seasons.day, batch.seasons.recent
