@@ -18,6 +18,10 @@ from models.estate import Estate, Resource
 from models.pricing import Amounts, Price, Pricer
 
 MONTHS_AHEAD = 12
+_TEN_TO_NINETY = 1.2816
+"""Standard deviations from the mean to the 90 % level of a normal distribution."""
+_Group = tuple[str | None, str | None, str | None]
+"""Service, provider, site."""
 MONTHLY_COST_SCHEMA: dict[str, pl.DataType] = {
     "month": pl.Date(),
     "service": pl.String(),
@@ -33,15 +37,19 @@ MONTHLY_COST_SCHEMA: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Spending that demand will force: what a larger size costs more a month, and from when."""
+    """Spending that demand will force: what a larger size costs more a month, and how likely it is when."""
 
     resource: str
     extra: Decimal
     """Per month, above 0."""
-    day_low: int | None
-    """Day from which the dearest of ten futures pays it (probability 0.1); None = never."""
-    day_mid: int | None
-    day_high: int | None
+    chances: tuple[tuple[int, float], ...]
+    """(days from now, probability that the larger size is needed by then), rising; 0 today, linear between,
+    constant after the last."""
+
+    def chance(self, day: float) -> float:
+        """Probability that it is paid `day` days from now."""
+        days = [0.0, *(float(d) for d, _ in self.chances)]
+        return float(np.interp(day, days, [0.0, *(p for _, p in self.chances)]))
 
 
 def resource_cost(resource: Resource, price: Price, advice: Recommendation, currency: str) -> ResourceCost:
@@ -88,9 +96,11 @@ def monthly_costs(
 
     The past counts every version of the inventory for the days it held, at the capacity measured in that
     month and at today's list prices (the lists here have no history). It starts with the first full month
-    of the daily history. The current month and those ahead are forecasts at today's sizes; capacity follows
-    demand where it runs out: `cost` buys on the named day, `high` on the early end of the interval, `low`
-    on its late end or not at all. Advised savings are not assumed. Resources without a price are left out.
+    of the daily history. The current month and those ahead are forecasts at today's sizes, where capacity
+    follows demand that runs out: `cost` is the expected value (extra cost x probability that it is needed by
+    the middle of the month), `low` to `high` the 10 to 90 % range if resources outgrow their sizes
+    independently. Advised savings are not assumed. Resources without a price are left out.
+    Bands of several rows do not add up: use `combined`.
     """
     as_of = estate.as_of.astimezone(UTC)
     this_month = _first(as_of.date())
@@ -127,8 +137,8 @@ def _ahead(
     pricer: Pricer,
     first: date,
 ) -> list[tuple[object, ...]]:
-    base: dict[tuple[str | None, str | None, str | None], Decimal] = {}
-    steps: list[tuple[tuple[str | None, str | None, str | None], Growth]] = []
+    base: dict[_Group, Decimal] = {}
+    steps: list[tuple[_Group, Growth]] = []
     for resource in estate.current:
         price = pricer.now(resource, held.get(resource.name, {})).month
         if price is None:
@@ -140,17 +150,48 @@ def _ahead(
     rows: list[tuple[object, ...]] = []
     month, today = first, estate.as_of.date()
     for _ in range(MONTHS_AHEAD + 1):
-        extra: dict[tuple[str | None, str | None, str | None], list[Decimal]] = {}
+        middle = max(0.0, ((month - today).days + (_next(month) - today).days) / 2)
+        mean: dict[_Group, Decimal] = {}
+        variance: dict[_Group, float] = {}
+        most: dict[_Group, Decimal] = {}
         for key, grown in steps:
-            sums = extra.setdefault(key, [Decimal(0)] * 3)
-            for i, day in enumerate((grown.day_high, grown.day_mid, grown.day_low)):
-                if day is not None:
-                    sums[i] += grown.extra * _share_after(month, today + timedelta(days=day))
+            chance = grown.chance(middle)
+            mean[key] = mean.get(key, Decimal(0)) + grown.extra * Decimal(repr(chance))
+            variance[key] = variance.get(key, 0.0) + float(grown.extra) ** 2 * chance * (1 - chance)
+            most[key] = most.get(key, Decimal(0)) + (grown.extra if chance > 0 else 0)
         for key, cost in base.items():
-            low, mid, high = (amount(cost + e) for e in extra.get(key, [Decimal(0)] * 3))
-            rows.append((month, *key, mid, low, high, pricer.currency, True))
+            spread = Decimal(repr(round(_TEN_TO_NINETY * variance.get(key, 0.0) ** 0.5, 6)))
+            expected = mean.get(key, Decimal(0))
+            low = amount(cost + max(Decimal(0), expected - spread))
+            high = amount(cost + min(most.get(key, Decimal(0)), expected + spread))
+            rows.append((month, *key, amount(cost + expected), low, high, pricer.currency, True))
         month = _next(month)
     return rows
+
+
+def combined(monthly: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+    """Monthly costs by month and the columns in `by`; bands are combined as independent of each other.
+
+    Distances from cost to low and to high add as squares: the sum of all lows would be a month in which
+    everything goes well at once.
+    """
+    cost, number = pl.col("cost"), pl.Float64()
+
+    def distance(edge: str, sign: int) -> pl.Expr:
+        squares = ((pl.col(edge).cast(number) - cost.cast(number)) ** 2).sum().sqrt()
+        return (cost.sum().cast(number) + sign * squares).round(2).cast(pl.Decimal(18, 2))
+
+    ahead = pl.col("is_forecast").first()
+    return (
+        monthly.group_by("month", *by, "currency", "is_forecast")
+        .agg(
+            cost.sum().cast(pl.Decimal(18, 2)),
+            pl.when(ahead).then(distance("low", -1)).alias("low"),
+            pl.when(ahead).then(distance("high", 1)).alias("high"),
+        )
+        .select("month", *by, "cost", "low", "high", "currency", "is_forecast")
+        .sort("month", *by, nulls_last=True)
+    )
 
 
 class _Amounts:
@@ -185,12 +226,6 @@ def _share_in_force(version: Resource, month: date) -> Decimal:
     stop = min(end, version.valid_to) if version.valid_to else end
     seconds = max(timedelta(0), stop - start) // timedelta(seconds=1)
     return Decimal(seconds) / Decimal((end - begin) // timedelta(seconds=1))
-
-
-def _share_after(month: date, day: date) -> Decimal:
-    """Share of the month's days from `day` on."""
-    length = (_next(month) - month).days
-    return Decimal(min(length, max(0, (_next(month) - day).days))) / length
 
 
 def _first(day: date) -> date:

@@ -106,17 +106,19 @@ def decide(inputs: DecisionInputs) -> Decisions:
     fits = []
     for resource in estate.current:
         used = measured.get(resource.name, {})
-        held = {m: u.capacity for m, u in used.items() if u.capacity > 0}
+        capacity = {m: u.capacity for m, u in used.items() if u.capacity >= 0}
         case = Case(
             resource,
             used,
             sizes.get(resource.name, {}),
             exhaustions.get(resource.name, {}),
             ahead.get(resource.name, {}),
-            pricer.now(resource, held),
+            pricer.now(resource, capacity),
         )
         metrics = [
-            judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options)
+            judge_metric(
+                resource, u, case.sizes.get(m), case.exhaustions.get(m), options, inputs.as_of.date()
+            )
             for m, u in sorted(used.items())
         ]
         size = None if _is_urgent(metrics) else smaller(case, pricer, options)
@@ -132,7 +134,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
         resource_cost(case.resource, case.price, advice, pricer.currency)
         for case, advice in zip(cases, recommendations, strict=True)
     ]
-    held_now = {case.resource.name: case.held for case in cases}
+    held_now = {case.resource.name: case.capacity for case in cases}
     growth = [
         grown
         for case, advice in zip(cases, recommendations, strict=True)
@@ -193,19 +195,16 @@ def _demands_ahead(
 
 
 def _growth(case: Case, advice: Recommendation, pricer: Pricer, options: FindingOptions) -> Growth | None:
-    """What following demand will cost more, where a day of running out can be named or advice says so."""
-    dated = [e for e in case.exhaustions.values() if e.days_low is not None]
+    """What following demand will cost more, where advice asks for more or running out is in sight."""
+    ahead = [e for e in case.exhaustions.values() if e.days_low is not None]
     saving = advice.saving
     if saving is not None and saving < 0:
-        if not dated:
-            lead = options.lead_of(case.resource)
-            return Growth(case.resource.name, -saving, lead, lead, None)
         extra = -saving
-    elif not dated or case.price.month is None:
+    elif not ahead or case.price.month is None:
         return None
     else:
         held = case.held
-        needs = {e.key.metric: held[e.key.metric] * _GROWTH_STEP for e in dated if e.key.metric in held}
+        needs = {e.key.metric: held[e.key.metric] * _GROWTH_STEP for e in ahead if e.key.metric in held}
         size = fit(case.resource, held, {**held, **needs}, pricer)
         today = pricer.listed(case.resource, held, case.resource.instance_type)
         if size is None or size.price.month is None or not today.month:
@@ -213,10 +212,11 @@ def _growth(case: Case, advice: Recommendation, pricer: Pricer, options: Finding
         extra = case.price.month * (size.price.month / today.month - 1)
     if extra <= 0:
         return None
-    return Growth(
-        case.resource.name,
-        Decimal(extra),
-        min((e.days_low for e in dated if e.days_low is not None), default=None),
-        min((e.days_mid for e in dated if e.days_mid is not None), default=None),
-        min((e.days_high for e in dated if e.days_high is not None and e.days_mid is not None), default=None),
-    )
+    if not ahead:
+        return Growth(case.resource.name, Decimal(extra), ((max(1, options.lead_of(case.resource)), 1.0),))
+    chances = [
+        (days, max((p for e in ahead if (p := getattr(e, name)) is not None), default=None))
+        for days, name in ((28, "p28"), (90, "p90"), (365, "p365"))
+    ]
+    known = tuple((days, chance) for days, chance in chances if chance is not None)
+    return Growth(case.resource.name, Decimal(extra), known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -98,9 +99,10 @@ def judge_metric(
     size: Size | Refusal | None,
     runs_out: Exhaustion | None,
     options: FindingOptions,
+    as_of: date,
 ) -> MetricFinding:
-    """The finding on one metric of one resource."""
-    status, reason, because = _judge(resource, used, size, runs_out, options)
+    """The finding on one metric of one resource; `as_of` turns days ahead into dates."""
+    status, reason, because = _judge(resource, used, size, runs_out, options, as_of)
     return MetricFinding(
         used.resource,
         used.metric,
@@ -200,6 +202,7 @@ def _judge(
     size: Size | Refusal | None,
     runs_out: Exhaustion | None,
     options: FindingOptions,
+    as_of: date,
 ) -> tuple[Status, str, str]:
     unit = UNITS.get(used.metric, "")
     if used.capacity == 0:
@@ -239,7 +242,7 @@ def _judge(
             return Status.UNDER_PROVISIONED, "saturated", text
         text = f"{seen}, at the limit on {used.hot_days} days"
         return Status.UNDER_PROVISIONED, "peaks_at_capacity", text
-    risk = _risk(resource, used, runs_out, options)
+    risk = _risk(resource, used, runs_out, options, as_of)
     if risk is not None:
         return Status.AT_RISK, *risk
     if _is_quiet(used, options):
@@ -261,7 +264,7 @@ def _is_under(resource: Resource, used: Usage, options: FindingOptions) -> bool:
 
 
 def _risk(
-    resource: Resource, used: Usage, runs_out: Exhaustion | None, options: FindingOptions
+    resource: Resource, used: Usage, runs_out: Exhaustion | None, options: FindingOptions, as_of: date
 ) -> tuple[str, str] | None:
     """Reason and sentence where demand is about to reach usable capacity, or goes above it now and then."""
     unit = UNITS.get(used.metric, "")
@@ -281,8 +284,10 @@ def _risk(
     soon = runs_out.days_mid is not None and runs_out.days_mid <= within
     if (runs_out.p90 or 0.0) >= options.risk_chance or soon:
         chance = runs_out.p90 if runs_out.p90 is not None else options.risk_chance
-        day = f", about day {runs_out.days_mid}" if runs_out.days_mid is not None else ""
-        return "runs_out", f"{used.metric} reaches {usable_text} within 90 days with {_percent(chance)}{day}"
+        text = f"{used.metric} reaches {usable_text} within 90 days with {_percent(chance)} probability"
+        if runs_out.days_mid is not None:
+            text += f", about {as_of + timedelta(days=runs_out.days_mid):%Y-%m-%d}"
+        return "runs_out", text
     return None
 
 

@@ -121,11 +121,7 @@ def describe(amounts: Amounts, metrics: Iterable[str] | None = None) -> str:
     }
     wanted = tuple(texts) if metrics is None else tuple(metrics)
     parts = [texts[m].format(number(amounts[m])) for m in texts if m in amounts and m in wanted]
-    return (
-        ", ".join(parts).replace("1 cores", "1 core")
-        if parts == ["1 cores"]
-        else ", ".join(parts) or "unknown"
-    )
+    return ", ".join("1 core" if part == "1 cores" else part for part in parts) or "unknown"
 
 
 def number(value: float) -> str:

@@ -107,6 +107,8 @@ class Pricer:
 
     def _cloud(self, resource: Resource, held: Amounts, instance_type: str | None) -> Price:
         provider, site = resource.provider or "", resource.site or ""
+        if held.get(Metric.CPU) == 0:
+            return self._switched_off(resource, held)
         kind = self.catalog.find(provider, instance_type, site) if instance_type else None
         if kind is not None:
             month, note = self._convert(kind.month, kind.currency), f"list price of {kind.as_of}"
@@ -133,6 +135,12 @@ class Pricer:
                 month += storage.month
                 note += ", with its disk"
         return Price(month, Basis.CATALOG, note)
+
+    def _switched_off(self, resource: Resource, held: Amounts) -> Price:
+        """Providers do not bill cores and memory of a stopped machine; its disk stays."""
+        disk = self._storage(resource, held) if held.get(Metric.STORAGE) else None
+        month = disk.month if disk is not None and disk.month is not None else Decimal(0)
+        return Price(month, Basis.CATALOG, "switched off: only its disk is billed")
 
     def _workload(self, resource: Resource, held: Amounts) -> Price:
         """Kubernetes: what is requested, at the price of a core and a GiB of the nodes it runs on."""

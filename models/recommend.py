@@ -48,6 +48,11 @@ class Case:
         """Metric -> capacity now, where it is known and the resource is switched on."""
         return {m: u.capacity for m, u in self.used.items() if u.capacity > 0}
 
+    @property
+    def capacity(self) -> Amounts:
+        """Like `held`, with 0 for what is switched off."""
+        return {m: u.capacity for m, u in self.used.items() if u.capacity >= 0}
+
 
 def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
     """A size that holds every need and saves enough, where half of something would do; else None.
@@ -102,7 +107,7 @@ def recommend(
             return _resized(case, finding, cheaper, pricer, options, None, policy)
         case Status.UNDER_PROVISIONED | Status.AT_RISK:
             return _larger(case, finding, pricer, options, as_of, policy)
-    return _keep(case, finding, pricer, options, policy)
+    return _keep(case, finding, pricer, options, as_of, policy)
 
 
 def needs_ahead(case: Case, finding: Finding, options: FindingOptions) -> dict[str, float]:
@@ -199,7 +204,7 @@ def _larger(
     if size is None:
         return _more_members(case, finding, needs, pricer, options, by, policy)
     if all(size.amounts.get(m, 0.0) <= held[m] * (1 + 1e-9) for m in short if m in held):
-        return _keep(case, finding, pricer, options, policy)
+        return _keep(case, finding, pricer, options, as_of, policy)
     return _resized(case, finding, size, pricer, options, by, policy)
 
 
@@ -229,7 +234,7 @@ def _resized(
         options,
         policy,
         action,
-        to_type=size.instance_type or resource.instance_type if changed or size.instance_type else None,
+        to_type=size.instance_type or resource.instance_type,
         to_size=describe(size.amounts, shown),
         amounts=size.amounts,
         then=then,
@@ -276,7 +281,7 @@ def _stop(
 
 
 def _keep(
-    case: Case, finding: Finding, pricer: Pricer, options: FindingOptions, policy: str
+    case: Case, finding: Finding, pricer: Pricer, options: FindingOptions, as_of: date, policy: str
 ) -> Recommendation:
     return _recommendation(
         case,
@@ -289,8 +294,15 @@ def _keep(
         describe(case.held),
         case.held,
         case.price.month,
-        None,
+        _order_by(case, as_of),
     )
+
+
+def _order_by(case: Case, as_of: date) -> date | None:
+    """The last day to order for what runs out later than the risk window; None where no day is named."""
+    order = [e.order_by_days for e in case.exhaustions.values() if e.order_by_days is not None]
+    dated = any(e.state is ExhaustionState.DATED for e in case.exhaustions.values())
+    return as_of + timedelta(days=max(0, min(order))) if dated and order else None
 
 
 def _recommendation(
