@@ -398,7 +398,7 @@ class Files:
         Raises:
             ConfigError: if a setting does not exist or cannot be; says what would be right.
         """
-        files = from_table(cls, table, "files")
+        files = from_table(cls, table)
         return files if root is None else files.under(root)
 
     def under(self, root: Path) -> Files:

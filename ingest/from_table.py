@@ -14,11 +14,11 @@ from data.errors import ConfigError
 Part = TypeVar("Part")
 
 
-def from_table(part: type[Part], table: Mapping[str, object], where: str) -> Part:
+def from_table(part: type[Part], table: Mapping[str, object], where: str = "") -> Part:
     """Builds the dataclass that the table describes.
 
     Args:
-        where: name of the table in errors, e.g. `source.disks`.
+        where: name of the table in errors; "" = the caller says it.
 
     Raises:
         ConfigError: if a setting does not exist, is missing or has the wrong type; says what would be right.
@@ -26,18 +26,20 @@ def from_table(part: type[Part], table: Mapping[str, object], where: str) -> Par
     hints = typing.get_type_hints(part)
     fields = {one.name: one for one in dataclasses.fields(part)}  # type: ignore[arg-type]
     settings: dict[str, object] = {}
+    of_table = f"{where}: " if where else ""
+    within = f"{where}." if where else ""
     for name, value in table.items():
         if name not in fields:
-            raise ConfigError(f"{where}: no setting {name!r}{instead(name, fields)}")
-        settings[name] = _typed(hints[name], value, f"{where}.{name}")
+            raise ConfigError(f"{of_table}no setting {name!r}{instead(name, fields)}")
+        settings[name] = _typed(hints[name], value, f"{within}{name}")
     for name, one in fields.items():
         needed = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if needed and name not in settings:
-            raise ConfigError(f"{where}: the setting {name!r} is missing")
+            raise ConfigError(f"{of_table}the setting {name!r} is missing")
     try:
         return part(**settings)
     except ConfigError as error:
-        raise ConfigError(f"{where}.{error}") from error
+        raise ConfigError(f"{of_table}{error}") from error
 
 
 def instead(wrong: str, right: typing.Iterable[str]) -> str:

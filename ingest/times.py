@@ -81,35 +81,33 @@ class Time:
 
     def __post_init__(self) -> None:
         if self.unit not in ("auto", *_PER_SECOND):
-            raise ConfigError(f"time.unit: {self.unit!r} is none of auto, {', '.join(_PER_SECOND)}")
+            raise ConfigError(f"unit: {self.unit!r} is none of auto, {', '.join(_PER_SECOND)}")
         if self.ambiguous not in ("reject", "earliest", "latest"):
-            raise ConfigError(f"time.ambiguous: {self.ambiguous!r} is none of reject, earliest, latest")
+            raise ConfigError(f"ambiguous: {self.ambiguous!r} is none of reject, earliest, latest")
         if self.nonexistent not in ("reject", "later"):
-            raise ConfigError(f"time.nonexistent: {self.nonexistent!r} is none of reject, later")
+            raise ConfigError(f"nonexistent: {self.nonexistent!r} is none of reject, later")
         if self.format not in ("auto", "epoch"):
             if "%" not in self.format:
                 raise ConfigError(
-                    f"time.format: {self.format!r} is neither auto, epoch nor a pattern like '%Y-%m-%d %H:%M'"
+                    f"format: {self.format!r} is neither auto, epoch nor a pattern like '%Y-%m-%d %H:%M'"
                 )
             try:
                 pl.Series(["x"]).str.to_datetime(self.format, strict=False)
             except pl.exceptions.PolarsError as error:
                 first = str(error).splitlines()[0]
-                raise ConfigError(f"time.format: {self.format!r} cannot be used: {first}") from error
+                raise ConfigError(f"format: {self.format!r} cannot be used: {first}") from error
         try:
             pl.Series([0]).cast(pl.Datetime("us")).dt.replace_time_zone(self.timezone)
         except pl.exceptions.PolarsError as error:
-            raise ConfigError(f"time.timezone: no time zone {self.timezone!r}; e.g. Europe/Berlin") from error
+            raise ConfigError(f"timezone: no time zone {self.timezone!r}; e.g. Europe/Berlin") from error
         if self.parts and not 3 <= len(self.parts) <= 6:
-            raise ConfigError(
-                "time.parts: needs the columns of year, month, day and at most hour, minute, second"
-            )
+            raise ConfigError("parts: needs the columns of year, month, day and at most hour, minute, second")
         for name in ("start", "constant"):
             text = getattr(self, name)
             if text and self.moment(text) is None:
-                raise ConfigError(f"time.{name}: {text!r} is no time; write e.g. 2024-01-31T00:00:00Z")
+                raise ConfigError(f"{name}: {text!r} is no time; write e.g. 2024-01-31T00:00:00Z")
         if self.start and not self.step:
-            raise ConfigError("time.start: needs time.step, e.g. 5m")
+            raise ConfigError("start: needs time.step, e.g. 5m")
         if self.step:
             self.step_length()
 
@@ -117,7 +115,7 @@ class Time:
         """The step between rows."""
         found = _STEP.fullmatch(self.step.strip())
         if found is None or float(found[1]) == 0:
-            raise ConfigError(f"time.step: {self.step!r} is no length of time; write e.g. 30s, 5m, 1h, 1d")
+            raise ConfigError(f"step: {self.step!r} is no length of time; write e.g. 30s, 5m, 1h, 1d")
         return timedelta(seconds=float(found[1]) * _STEP_SECONDS[found[2]])
 
     def moment(self, text: str) -> pl.Series | None:

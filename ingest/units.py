@@ -176,7 +176,7 @@ def canonical(metric: str, drivers: Mapping[str, str]) -> str:
         return UNITS[metric]
     if metric in drivers:
         return drivers[metric]
-    known = [*UNITS, *drivers]
+    known = [str(name) for name in (*UNITS, *drivers)]
     near = difflib.get_close_matches(metric, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     raise UnknownUnit(f"metric {metric!r} is unknown; {hint}")
