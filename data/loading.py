@@ -1,6 +1,6 @@
 """Loads a batch of samples: check, look up, last wins, write. One transaction, under the writer's lock.
 
-The result is what a plain loop over the rows would leave behind, one row after the other: a new key is
+What is left behind is what a plain loop over the rows would leave behind, one row after the other: a new key is
 inserted, the same value again changes nothing, another value replaces the earlier one, which goes to `rejected`.
 So neither the order of files nor their split nor a repetition matters, apart from which of two contradicting
 values came last. The counts add up the same way: new + replaced + unchanged + rejected = rows of the batch.
@@ -9,31 +9,29 @@ values came last. The counts add up the same way: new + replaced + unchanged + r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from data.frames import REJECTED_SCHEMA, SAMPLE_SCHEMA, UTC_TIME, Batch
-from data.query import naive, unzoned
+from data.audit import Audit
+from data.frames import Batch
+from data.query import text_of, unzoned, zoned
+from data.usable import snapped, usable_rows, with_all_columns
 
 SLICE_ROWS = 1_000_000
 """Rows handled at a time within the one transaction: bounds memory, whatever the size of the batch."""
 
-KEPT_REJECTED = 10_000
-"""Unusable rows kept in full per load; `rejected_counts` counts all of them."""
+SHORT_RUN = 4_096
+"""Rows per series below which rows are stored in the order of time: there timestamps are the same for many rows
+on end, while a short run of one series after the other packs badly (measured: 4.3 against 7.2 bytes a sample)."""
 
-RAW_LENGTH = 1_000
-
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Older timestamps come from clocks or units gone wrong."""
-
-AHEAD = timedelta(days=1)
-"""How far ahead of now a timestamp may be: clocks and time zones are off by hours, not by days."""
-
-EARLY_SHARE = 0.1
-"""A sample this share of a step before the next slot belongs to that slot: collectors are late or early by
-seconds, and 10:04:59 of a 5-minute grid means 10:05. Everything else belongs to the slot it lies in."""
+KEY = ("series_id", "ts")
+MEASURED = ("value", "value_max", "capacity")
+EARLIER = tuple(f"old_{name}" for name in MEASURED)
+DIFFERS = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,241 +91,133 @@ def load(
     return loaded + Loaded(rejected=rejected.height)
 
 
-def with_all_columns(samples: pl.DataFrame) -> pl.DataFrame:
-    """The columns of a sample frame in their types; optional ones may be missing. Raises ValueError."""
-    for name in ("ts", "resource", "metric", "value"):
-        if name not in samples.columns:
-            raise ValueError(f"a sample frame has no column {name!r}")
-    moment = samples.schema["ts"]
-    if moment != pl.Null and not (isinstance(moment, pl.Datetime) and moment.time_zone):
-        raise ValueError(f"ts of a sample frame must be a time with its zone, not {moment}")
-    return samples.select(
-        pl.lit(None, SAMPLE_SCHEMA[name]).alias(name)
-        if name not in samples.columns
-        else pl.col(name).dt.cast_time_unit("us").dt.convert_time_zone("UTC")
-        if name == "ts" and moment != pl.Null
-        else pl.col(name).cast(SAMPLE_SCHEMA[name])
-        for name in ("ts", "resource", "metric", "value", "value_max", "capacity")
-    )
-
-
-def usable_rows(samples: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Splits into usable rows and, in REJECTED_SCHEMA, the others with the first reason that applies.
-
-    NaN in value_max and capacity means unreported and becomes null; in value it is a reason.
-    """
-    samples = samples.with_columns(pl.col("value_max", "capacity").fill_nan(None))
-    value, value_max, capacity = pl.col("value"), pl.col("value_max"), pl.col("capacity")
-    reasons = (
-        (pl.col("ts").is_null(), "timestamp is missing"),
-        (pl.col("ts") > now + AHEAD, "timestamp is more than a day ahead"),
-        (pl.col("ts") < EARLIEST, f"timestamp is before {EARLIEST:%Y}"),
-        (pl.col("resource").fill_null("").str.len_bytes() == 0, "resource is missing"),
-        (pl.col("metric").fill_null("").str.len_bytes() == 0, "metric is missing"),
-        (value.is_null(), "value is missing"),
-        (value.is_nan(), "value is not a number"),
-        (value.is_infinite(), "value is infinite"),
-        (value < 0, "value is negative"),
-        (value_max.is_infinite() | (value_max < 0), "value_max is negative or infinite"),
-        (capacity.is_infinite() | (capacity < 0), "capacity is negative or infinite"),
-    )
-    bad = pl.any_horizontal(condition.fill_null(False) for condition, _ in reasons)
-    marked = samples.select(bad.alias("bad"))["bad"]
-    if not marked.any():
-        return samples, pl.DataFrame(schema=REJECTED_SCHEMA)
-    why = pl.coalesce(pl.when(condition).then(pl.lit(reason)) for condition, reason in reasons)
-    columns = ("ts", "resource", "metric", "value", "value_max", "capacity")
-    raw = pl.concat_str(
-        [pl.format(f"{name}={{}}", pl.col(name).cast(pl.String).fill_null("")) for name in columns],
-        separator=" ",
-    )
-    refused = samples.filter(marked).select(
-        pl.lit(None, pl.String).alias("origin"),
-        pl.lit(None, pl.Int64).alias("line"),
-        why.alias("reason"),
-        raw.str.slice(0, RAW_LENGTH).alias("raw"),
-    )
-    return samples.filter(~marked), refused
-
-
-def snapped(samples: pl.DataFrame, step_seconds: int | None) -> pl.DataFrame:
-    """Timestamps on the grid of `step_seconds` (see EARLY_SHARE); as they came where there is no step.
-
-    Only a step that the caller states is used: one guessed from a batch would depend on how the data was split.
-    """
-    if step_seconds is None:
-        return samples
-    step = step_seconds * 1_000_000
-    moment = pl.col("ts").to_physical() + round(step * EARLY_SHARE)
-    return samples.with_columns((moment - moment % step).cast(UTC_TIME).alias("ts"))
-
-
-class Audit:
-    """Writes to `rejected` and `rejected_counts` within the transaction of a load."""
-
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, run_id: str, source: str, now: datetime
-    ) -> None:
-        self.connection = connection
-        self.constants = {"run_id": run_id, "source": source, "now": naive(now)}
-
-    def keep(self, rejected: pl.DataFrame) -> None:
-        """Keeps unusable rows, up to KEPT_REJECTED in full."""
-        if not rejected.height:
-            return
-        rejected = rejected.select(pl.col(name).cast(dtype) for name, dtype in REJECTED_SCHEMA.items())
-        rejected = rejected.with_columns(pl.col("reason").fill_null("unknown"))
-        counts = rejected.group_by("origin", "reason", maintain_order=True).agg(
-            pl.len().cast(pl.Int64).alias("rows"), pl.col("raw").first().alias("example")
-        )
-        kept = rejected.head(KEPT_REJECTED)
-        for name, frame in (("kept_rejected", kept), ("counted_rejected", counts)):
-            self.connection.register(name, frame)
-        self.connection.execute(
-            "INSERT INTO rejected SELECT $run_id, $source, origin, line, reason, raw[:1000], $now FROM kept_rejected",
-            self.constants,
-        )
-        self.connection.execute(
-            "INSERT INTO rejected_counts"
-            " SELECT $run_id, $source, origin, reason, rows, example[:1000], $now FROM counted_rejected",
-            self.constants,
-        )
-        for name in ("kept_rejected", "counted_rejected"):
-            self.connection.unregister(name)
-
-    def keep_replaced(self, table: str) -> int:
-        """Keeps the earlier values that corrections replaced: rows of a temporary table with old_*. All of them."""
-        self.connection.execute(
-            "INSERT INTO rejected SELECT $run_id, $source, NULL, NULL, 'replaced by a later value',"
-            " concat('ts=', strftime(t.ts, '%Y-%m-%dT%H:%M:%SZ'), ' resource=', s.resource[:400], ' metric=', s.metric[:400],"
-            " ' value=', t.old_value, ' value_max=', t.old_value_max, ' capacity=', t.old_capacity), $now"
-            f" FROM {table} t JOIN series s USING (series_id) WHERE t.corrected",
-            self.constants,
-        )
-        replaced = _number(self.connection, f"SELECT count(*) FROM {table} WHERE corrected")
-        if replaced:
-            self.connection.execute(
-                "INSERT INTO rejected_counts SELECT $run_id, $source, NULL, 'replaced by a later value', $rows, NULL, $now",
-                {**self.constants, "rows": replaced},
-            )
-        return replaced
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
-
-
 def _load_part(
     connection: duckdb.DuckDBPyConnection, samples: pl.DataFrame, step_seconds: int | None, audit: Audit
 ) -> Loaded:
     """Loads up to SLICE_ROWS usable rows within the caller's transaction."""
-    incoming = unzoned(samples).with_row_index("position")
-    connection.register("incoming", incoming)
-    try:
-        _name_new_series(connection, step_seconds)
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE staged AS"
-            " SELECT s.series_id, i.ts, i.value, i.value_max, i.capacity, i.position,"
-            " coalesce(i.ts BETWEEN s.first_ts AND s.last_ts, false) AS maybe_stored"
-            " FROM incoming i JOIN series s USING (resource, metric)"
+    staged = _staged(connection, unzoned(samples), step_seconds)
+    rows, newest = staged.height, zoned(staged.select(pl.col("ts").max())).item()
+    opening, replaced = staged, 0
+    order, again = _repeated(staged)
+    if again.any():
+        # In this order rows of one key are neighbours as they came: a row meets the one before it.
+        staged, place = staged[order], np.flatnonzero(again)
+        earlier = staged[place - 1].select(pl.col(MEASURED).name.prefix("old_"))
+        contradicted = staged[place].hstack(earlier).filter(DIFFERS)
+        audit.keep_replaced(contradicted)
+        replaced += contradicted.height
+        opening, staged = staged.filter(~again), staged.filter(~np.r_[again[1:], False])
+    stored = _stored(connection, staged)
+    new = staged.height - stored.height
+    if stored.height:
+        # Of a key that the batch repeats, the first value met the stored one; the last one is to be kept.
+        met = stored.hstack(opening[stored["place"]].select(MEASURED)).filter(DIFFERS)
+        audit.keep_replaced(met)
+        replaced += met.height
+        staged = _settled(connection, staged, stored)
+    if staged.height:
+        _write(connection, staged)
+    return Loaded(new, replaced, rows - new - replaced, 0, newest)
+
+
+def _staged(
+    connection: duckdb.DuckDBPyConnection, samples: pl.DataFrame, step_seconds: int | None
+) -> pl.DataFrame:
+    """KEY and MEASURED of the rows, in the order they came."""
+    series_id = _series_of(connection, samples)
+    unknown = series_id < 0
+    if unknown.any():
+        fresh = samples.filter(unknown).select("resource", "metric").unique()
+        connection.register("fresh", fresh.with_columns(pl.lit(step_seconds, pl.Int32).alias("step_seconds")))
+        connection.execute(text_of("load_series")[0])
+        connection.unregister("fresh")
+        series_id = _series_of(connection, samples)
+    return samples.select("ts", *MEASURED).insert_column(0, pl.Series("series_id", series_id))
+
+
+def _series_of(connection: duckdb.DuckDBPyConnection, samples: pl.DataFrame) -> NDArray[np.int32]:
+    """(rows,) number of each row's series, -1 where it has none yet."""
+    known: pl.DataFrame = connection.sql("SELECT series_id, resource, metric FROM series").pl()
+    # Looking up two short lists of names and then a pair of numbers is twice as fast as joining on two strings.
+    places = []
+    for name in ("resource", "metric"):
+        names = pl.Enum(known[name].unique())
+        places.append(
+            [
+                frame[name].cast(names, strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+                for frame in (known, samples)
+            ]
         )
-    finally:
-        connection.unregister("incoming")
-    replaced, unchanged = _settle_repeats(connection, audit)
-    replaced_stored, unchanged_stored, present = _settle_stored(connection, audit)
-    distinct = _number(connection, "SELECT count(*) FROM staged")
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE touched AS"
-        " SELECT series_id, ts::DATE AS day, min(ts) AS first_ts, max(ts) AS last_ts FROM staged GROUP BY ALL"
-    )
-    connection.execute("INSERT INTO samples SELECT series_id, ts, value, value_max, capacity FROM staged")
-    connection.execute(
-        "INSERT INTO dirty_days SELECT series_id, day FROM touched ANTI JOIN dirty_days USING (series_id, day)"
-    )
-    connection.execute(
-        "UPDATE series SET first_ts = least(series.first_ts, t.first_ts), last_ts = greatest(series.last_ts, t.last_ts)"
-        " FROM (SELECT series_id, min(first_ts) AS first_ts, max(last_ts) AS last_ts FROM touched GROUP BY ALL) t"
-        " WHERE series.series_id = t.series_id"
-        " AND (series.first_ts IS NULL OR t.first_ts < series.first_ts OR t.last_ts > series.last_ts)"
-    )
-    connection.execute("DROP TABLE staged; DROP TABLE touched;")
-    newest: datetime = samples["ts"].max()  # type: ignore[assignment]
-    return Loaded(distinct - present, replaced + replaced_stored, unchanged + unchanged_stored, 0, newest)
+    (resources, row_resources), (metrics, row_metrics) = places
+    numbers = np.full((resources.max(initial=-1) + 2, metrics.max(initial=-1) + 2), -1, np.int32)
+    numbers[resources, metrics] = known["series_id"].to_numpy()
+    found: NDArray[np.int32] = numbers[
+        row_resources, row_metrics
+    ]  # -1 is the last row or column, which stays -1
+    return found
 
 
-def _name_new_series(connection: duckdb.DuckDBPyConnection, step_seconds: int | None) -> None:
-    connection.execute(
-        "INSERT INTO series (series_id, resource, metric, step_seconds)"
-        " SELECT (SELECT coalesce(max(series_id), 0) FROM series) + row_number() OVER (ORDER BY resource, metric),"
-        " resource, metric, $step"
-        " FROM (SELECT DISTINCT resource, metric FROM incoming) ANTI JOIN series USING (resource, metric)",
-        {"step": step_seconds},
-    )
+def _repeated(staged: pl.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """An order by key and arrival, and (rows,) whether in this order the row before has the same key."""
+    series_id, moment = staged["series_id"].to_numpy(), staged["ts"].to_physical().to_numpy()
+    # Sorting by series alone is fast and enough where each series came in the order of time, as nearly always.
+    order = np.argsort(series_id, kind="stable")
+    same, ahead = np.diff(series_id[order]) == 0, np.diff(moment[order])
+    if (same & (ahead < 0)).any():
+        order = np.lexsort((moment, series_id))
+        same, ahead = np.diff(series_id[order]) == 0, np.diff(moment[order])
+    return order, np.r_[False, same & (ahead == 0)]
 
 
-def _settle_repeats(connection: duckdb.DuckDBPyConnection, audit: Audit) -> tuple[int, int]:
-    """Leaves the last row of every key in `staged`; returns how many of the others it replaced and repeated.
-
-    `repeats` then holds the first value of every repeated key: the one that met what was stored.
-    """
-    rows = _number(connection, "SELECT count(*) FROM staged")
-    keys = _number(connection, "SELECT count(*) FROM (SELECT DISTINCT series_id, ts FROM staged)")
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE repeats AS"
-        " WITH repeated AS (SELECT series_id, ts FROM staged GROUP BY ALL HAVING count(*) > 1)"
-        " SELECT series_id, ts, value, value_max, capacity, position,"
-        " lag(value) OVER own AS old_value, lag(value_max) OVER own AS old_value_max, lag(capacity) OVER own AS old_capacity,"
-        " row_number() OVER own AS place,"
-        " place > 1 AND (value, value_max, capacity) IS DISTINCT FROM (old_value, old_value_max, old_capacity) AS corrected,"
-        " lead(position) OVER own IS NOT NULL AS superseded"
-        " FROM staged SEMI JOIN repeated USING (series_id, ts)"
-        " WINDOW own AS (PARTITION BY series_id, ts ORDER BY position)"
-        if keys < rows
-        else "CREATE OR REPLACE TEMP TABLE repeats"
-        " (series_id INTEGER, ts TIMESTAMP, value DOUBLE, value_max DOUBLE, capacity DOUBLE, place BIGINT)"
-    )
-    if keys == rows:
-        return 0, 0
-    replaced = audit.keep_replaced("repeats")
-    connection.execute("DELETE FROM staged WHERE position IN (SELECT position FROM repeats WHERE superseded)")
-    return replaced, rows - keys - replaced
+def _stored(connection: duckdb.DuckDBPyConnection, staged: pl.DataFrame) -> pl.DataFrame:
+    """What is stored under the keys of the rows: place (row in `staged`), stored_row, KEY, EARLIER."""
+    known: pl.DataFrame = connection.sql("SELECT series_id, first_ts, last_ts FROM series").pl()
+    series_id, moment = staged["series_id"].to_numpy(), staged["ts"].to_physical().to_numpy()
+    first = np.zeros(known["series_id"].max() + 1, np.int64)  # type: ignore[operator]
+    last = first.copy()
+    for bounds, name, unseen in ((first, "first_ts", 1), (last, "last_ts", 0)):
+        bounds[known["series_id"].to_numpy()] = known[name].to_physical().fill_null(unseen).to_numpy()
+    # What lies beyond the bounds of its series is new without looking: a tick, a backfill, a first load.
+    within = (moment >= first[series_id]) & (moment <= last[series_id])
+    asked = staged.select(KEY).with_row_index("place").filter(within)
+    if not asked.height:
+        return pl.DataFrame(schema=["place", "stored_row", *KEY, *EARLIER])
+    connection.register("asked", asked)
+    stored: pl.DataFrame = connection.sql(
+        text_of("load_stored")[0], params={"low": asked["ts"].min(), "high": asked["ts"].max()}
+    ).pl()
+    connection.unregister("asked")
+    return stored
 
 
-def _settle_stored(connection: duckdb.DuckDBPyConnection, audit: Audit) -> tuple[int, int, int]:
-    """Compares with what is stored, removes from `samples` what is corrected and from `staged` what is unchanged.
-
-    Returns how many were replaced, how many were unchanged, and how many rows left in `staged` are not new.
-    """
-    bounds = connection.execute("SELECT min(ts), max(ts) FROM staged WHERE maybe_stored").fetchone()
-    if not bounds or bounds[0] is None:
-        return 0, 0, 0
-    limits = {"low": bounds[0], "high": bounds[1]}
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE stored AS"
-        " SELECT m.rowid AS stored_row, g.series_id, g.ts, g.position,"
-        " m.value AS old_value, m.value_max AS old_value_max, m.capacity AS old_capacity,"
-        # Of a key that the batch repeats, the first value met the stored one; the last one is to be stored.
-        " CASE WHEN r.place IS NULL THEN (g.value, g.value_max, g.capacity) ELSE (r.value, r.value_max, r.capacity) END"
-        " IS DISTINCT FROM (m.value, m.value_max, m.capacity) AS corrected,"
-        " (g.value, g.value_max, g.capacity) IS DISTINCT FROM (m.value, m.value_max, m.capacity) AS differs"
-        " FROM samples m JOIN (FROM staged WHERE maybe_stored) g ON m.series_id = g.series_id AND m.ts = g.ts"
-        " LEFT JOIN (FROM repeats WHERE place = 1) r ON r.series_id = g.series_id AND r.ts = g.ts"
-        " WHERE m.ts BETWEEN $low AND $high",
-        limits,
-    )
-    met = _number(connection, "SELECT count(*) FROM stored")
-    replaced = audit.keep_replaced("stored")
-    differing = _number(connection, "SELECT count(*) FROM stored WHERE differs")
-    if differing:
+def _settled(
+    connection: duckdb.DuckDBPyConnection, staged: pl.DataFrame, stored: pl.DataFrame
+) -> pl.DataFrame:
+    """Removes corrected rows from `samples`; returns what is to be written: new and corrected rows."""
+    last = stored.hstack(staged[stored["place"]].select(MEASURED))
+    corrected = last.filter(DIFFERS)
+    if corrected.height:
+        # Scattered corrections: deleting and inserting keeps the file small, updating in place does not.
+        connection.register("corrected", corrected)
         connection.execute(
-            "DELETE FROM samples WHERE ts BETWEEN $low AND $high"
-            " AND rowid IN (SELECT stored_row FROM stored WHERE differs)",
-            limits,
+            text_of("load_delete_corrected")[0], {"low": corrected["ts"].min(), "high": corrected["ts"].max()}
         )
-    if differing < met:
-        connection.execute(
-            "DELETE FROM staged WHERE position IN (SELECT position FROM stored WHERE NOT differs)"
-        )
-    connection.execute("DROP TABLE stored")
-    return replaced, met - replaced, differing
+        connection.unregister("corrected")
+    written = np.ones(staged.height, bool)
+    written[last.filter(~DIFFERS)["place"].to_numpy()] = False
+    return staged.filter(written)
+
+
+def _write(connection: duckdb.DuckDBPyConnection, staged: pl.DataFrame) -> None:
+    """Inserts the rows, marks their days stale and widens the bounds of their series."""
+    touched = staged.group_by("series_id", pl.col("ts").dt.date().alias("day")).agg(
+        pl.col("ts").min().alias("first_ts"), pl.col("ts").max().alias("last_ts")
+    )
+    if staged.height < SHORT_RUN * touched["series_id"].n_unique() and not staged["ts"].is_sorted():
+        staged = staged.sort("ts")
+    for name, frame in (("staged", staged), ("touched", touched)):
+        connection.register(name, frame)
+    for question in ("load_samples", "load_dirty_days", "load_bounds"):
+        connection.execute(text_of(question)[0])
+    for name in ("staged", "touched"):
+        connection.unregister(name)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import duckdb
 import numpy as np
+import polars as pl
 
 from data.capacity import on_grid
 from data.panel import DAY, HOUR, Panel
 from data.query import naive, run
+from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import SeriesKey, Window
 
 Grain = Literal["hour", "day"]
 Statistic = Literal["mean", "p95", "max"]
+Scope = Literal["resource", "service"]
 
 STEPS: dict[str, timedelta] = {"hour": HOUR, "day": DAY}
 
@@ -92,3 +95,17 @@ def _capacity(
         starts = history["valid_from"].dt.replace_time_zone(None).to_numpy()
         histories[places[series_id]] = (starts, history["capacity"].cast(float).to_numpy())
     return on_grid(histories, times)
+
+
+def reach_of(rows: pl.DataFrame, otherwise: datetime) -> Reach:
+    """The reach in rows of the query `reach_of`; its start is `otherwise` where there are none."""
+    place = rows.select("subject", "metric").unique(maintain_order=True).with_row_index("row")
+    amounts = np.full((place.height, len(REACH_DAYS), len(REACH_LEVELS)), np.nan)
+    if rows.height:
+        row = rows.join(place, on=["subject", "metric"], maintain_order="left")["row"].to_numpy()
+        day = np.searchsorted(REACH_DAYS, rows["day"].to_numpy())
+        amounts[row, day] = rows["amounts"].list.to_array(len(REACH_LEVELS)).to_numpy()
+    first = rows["start"].min()
+    start = datetime.combine(first, datetime.min.time(), UTC) if isinstance(first, date) else otherwise
+    keys = tuple(SeriesKey(subject, metric) for _, subject, metric in place.iter_rows())
+    return Reach(keys, start, REACH_DAYS, REACH_LEVELS, amounts)

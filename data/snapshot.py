@@ -8,22 +8,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from data.errors import StoreUnavailable, UnknownName
 from data.migrate import is_current, migrate
 from data.panel import Panel
 from data.publish import POINTER, PublishedRun, published_runs
-from data.query import frame_of, run
-from data.reach import REACH_DAYS, REACH_LEVELS, Reach
-from data.reading import Grain, Statistic, read_panel
-from data.series import SeriesKey, Window
-
-Scope = Literal["resource", "service"]
+from data.query import frame_of, row_of, run
+from data.reach import Reach
+from data.reading import Grain, Scope, Statistic, reach_of, read_panel
+from data.series import Window
 
 HINT = "run `headroom run` to make one"
 
@@ -40,9 +37,9 @@ class Snapshot:
         self.path = path
         self._connection = connection
         self._copy = copy
-        row = connection.execute(
-            "SELECT run_id, as_of, published_at, program_version, currency, settings FROM snapshot"
-        ).fetchone()
+        row = row_of(
+            connection, "SELECT run_id, as_of, published_at, program_version, currency, settings FROM snapshot"
+        )
         if row is None:
             raise StoreUnavailable(f"{path} is not a published run")
         self.run_id: str = row[0]
@@ -160,16 +157,7 @@ class Snapshot:
 
     def reach(self, scope: Scope, subjects: Sequence[str] | None = None) -> Reach:
         """How high demand will have been by each day, of all series of a scope or of some subjects."""
-        rows = self.frame("reach_of", scope=scope, subjects=subjects)
-        keys = rows.select("subject", "metric").unique(maintain_order=True)
-        amounts = np.full((keys.height, len(REACH_DAYS), len(REACH_LEVELS)), np.nan)
-        place = {key: i for i, key in enumerate(keys.iter_rows())}
-        day_place = {day: i for i, day in enumerate(REACH_DAYS)}
-        for subject, name, day, levels in rows.select("subject", "metric", "day", "amounts").iter_rows():
-            amounts[place[subject, name], day_place[day]] = levels
-        first = rows["start"].min()
-        start = self.as_of if first is None else datetime.combine(first, datetime.min.time(), UTC)  # type: ignore[arg-type]
-        return Reach(tuple(SeriesKey(*key) for key in place), start, REACH_DAYS, REACH_LEVELS, amounts)
+        return reach_of(self.frame("reach_of", scope=scope, subjects=subjects), self.as_of)
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:

@@ -15,17 +15,19 @@ from typing import Self
 import duckdb
 import polars as pl
 
+from data.audit import Audit
 from data.compact import CompactReport, compact
 from data.errors import StoreLocked, StoreUnavailable, UnknownName
 from data.frames import Batch, Inventory
 from data.inventory import record
-from data.loading import Audit, Loaded, load
+from data.loading import Loaded, load
 from data.lock import WriterLock
 from data.migrate import is_current, migrate
 from data.panel import Panel
 from data.publish import publish
-from data.query import naive, run, unzoned
-from data.reading import Grain, Statistic, read_panel
+from data.query import naive, row_of, run, unzoned
+from data.reach import Reach
+from data.reading import Grain, Scope, Statistic, reach_of, read_panel
 from data.rollups import refresh
 from data.series import Window
 
@@ -143,7 +145,7 @@ class Store:
         """Loads a batch at once: when it returns, all of it is kept; on an error, none of it.
 
         Args:
-            step_seconds: the grid of the source; timestamps are snapped to it (data.loading.snapped).
+            step_seconds: the grid of the source; timestamps are snapped to it (data.usable.snapped).
                 None keeps them as they came.
             now: timestamps more than a day ahead of it are rejected; None takes the clock.
 
@@ -195,7 +197,7 @@ class Store:
 
     def newest_sample(self) -> datetime | None:
         """Start of the newest sample there is."""
-        row = self._connection.execute("SELECT max(last_ts) FROM series").fetchone()
+        row = row_of(self._connection, "SELECT max(last_ts) FROM series")
         return _utc(row[0]) if row else None
 
     def compact(self) -> CompactReport:
@@ -207,6 +209,10 @@ class Store:
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """The answer to `data/sql/<query>.sql`; parameters not given are NULL. Raises UnknownName."""
         return run(self._connection, query, parameters)
+
+    def reach(self, scope: Scope) -> Reach:
+        """How high demand will have been by each day, of all series of a scope, as last forecast."""
+        return reach_of(self.frame("reach_of", scope=scope), self.newest_sample() or datetime.now(UTC))
 
     def replace(self, table: str, rows: pl.DataFrame) -> None:
         """Replaces a table of conclusions as a whole, at once.
@@ -327,9 +333,9 @@ class Store:
 
     def watermark(self, source: str) -> datetime | None:
         """The newest sample that a source has brought; its next pull starts there."""
-        row = self._connection.execute(
-            "SELECT max(newest_sample) FROM watermarks WHERE source = $source", {"source": source}
-        ).fetchone()
+        row = row_of(
+            self._connection, "SELECT max(newest_sample) FROM watermarks WHERE source = $source", {"source": source}
+        )
         return _utc(row[0]) if row else None
 
     def set_watermark(self, source: str, newest_sample: datetime, now: datetime | None = None) -> None:
