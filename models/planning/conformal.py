@@ -45,8 +45,8 @@ def learn(
             continue
         past = pool[moving, :cut]
         mixture = Mixture.fit(past, ahead, stock)
-        paths, centre = mixture.draw(past, seeds[moving], _SAMPLES)
-        bands = Calibration.none().quantiles(paths, centre, _LEVELS, stock)
+        drawn = mixture.draw(past, seeds[moving], _SAMPLES)
+        bands = Calibration.none().quantiles(drawn.paths, drawn.centre, _LEVELS, stock)
         miss = _relative_miss(pool[moving, cut : cut + ahead], bands)
         miss[~reported[moving, cut : cut + ahead]] = np.nan
         for b, (first, last) in enumerate(BANDS[:3]):

@@ -12,10 +12,23 @@ from data.panel import FloatArray
 from models.planning.analogue_paths import Analogues
 from models.planning.change_paths import change_paths
 from models.planning.ensemble import LevelEnsemble
+from models.planning.growth import SteadyGrowth
 
 ANALOGUE_SHARE = 1 / 3
 _NEAR, _FAR = 0.2, 0.4
 """How far the change paths of a flow are moved to the ensemble, within a week and beyond; a stock's stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn for n series."""
+
+    paths: NDArray[np.float32]
+    """(n, samples, horizon)"""
+    centre: FloatArray
+    """(n, horizon) the ensemble, with growth where it is steady."""
+    growing: NDArray[np.bool_]
+    """(n,) series that follow a trend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +43,11 @@ class Mixture:
         """Learns from (m, t) gap-free demand in which no series is constant."""
         return cls(LevelEnsemble.fit(pool, horizon, stock), Analogues.of(pool, horizon))
 
-    def draw(
-        self, demand: FloatArray, seeds: NDArray[np.uint64], samples: int
-    ) -> tuple[NDArray[np.float32], FloatArray]:
-        """(n, samples, horizon) paths and the (n, horizon) ensemble of (n, t) gap-free demand."""
+    def draw(self, demand: FloatArray, seeds: NDArray[np.uint64], samples: int) -> Drawn:
+        """Draws paths for (n, t) gap-free demand of the pool's length."""
+        growth = SteadyGrowth.of(demand)
+        floor = demand.min(1) >= 0
+        demand = growth.removed(demand)
         horizon = self.ensemble.horizon
         analogues = max(1, round(samples * ANALOGUE_SHARE))
         centre = self.ensemble.centre(demand)
@@ -47,6 +61,6 @@ class Mixture:
             move = share * (centre - np.median(changes, 1))
             changes += move[:, None].astype(np.float32)
         paths[:, analogues:] = changes
-        floor = demand.min(1) >= 0
+        paths, centre = growth.onto(paths, centre, seeds)
         paths[floor] = np.maximum(paths[floor], 0)
-        return paths, centre
+        return Drawn(paths, centre, growth.steady)

@@ -19,6 +19,7 @@ from models.planning.mixture import Mixture
 from models.planning.preparation import Prepared, block_lengths, prepare
 
 MADE_BY = "planning"
+GROWING = "planning (steady growth)"
 CONSTANT = "planning (constant)"
 FALLBACK = "recent days (fallback)"
 NO_FALLBACK = "none"
@@ -40,7 +41,7 @@ class _Chunk:
     stock: bool
     floor: NDArray[np.bool_]
     """(len(rows),) series that have never been negative."""
-    made_by: str
+    made_by: list[str]
 
     def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """(len(rows), horizon, len(levels))"""
@@ -77,8 +78,8 @@ def plan(
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
         answer[chunk.rows] = chunk.quantiles(levels)
         paths[chunk.rows] = chunk.paths
-        for row in chunk.rows:
-            made_by[row] = chunk.made_by
+        for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
+            made_by[row] = maker
     return replace(_forecast(history, prepared, horizon, levels, answer, made_by), paths=paths)
 
 
@@ -100,8 +101,8 @@ def plan_and_reach(
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
         answer[chunk.rows] = chunk.quantiles(levels)
         amounts[chunk.rows] = _reached(chunk.paths, days)
-        for row in chunk.rows:
-            made_by[row] = chunk.made_by
+        for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
+            made_by[row] = maker
     forecast = _forecast(history, prepared, horizon, levels, answer, made_by)
     return forecast, Reach(history.keys, history.end, days, REACH_LEVELS, amounts)
 
@@ -176,7 +177,7 @@ def _chunks(
         paths = np.empty((len(rows), samples, horizon), np.float32)
         paths[:] = level[:, None, None]
         centre = np.repeat(level[:, None], horizon, 1)
-        yield _Chunk(rows, paths, centre, Calibration.none(), True, floor[rows], CONSTANT)
+        yield _Chunk(rows, paths, centre, Calibration.none(), True, floor[rows], [CONSTANT] * len(rows))
 
     for metric in np.unique(metrics[moving]):
         stock = str(metric) in stocks
@@ -195,11 +196,11 @@ def _chunks(
             mixture = Mixture.fit(prepared.filled[teachers, -length:] / scale[teachers, None], horizon, stock)
             for rows in _cut(same[lengths[same] == length]):
                 demand = prepared.filled[rows, -length:] / scale[rows, None]
-                paths, centre = mixture.draw(demand, own[rows], samples)
-                paths *= scale[rows, None, None].astype(np.float32)
-                yield _Chunk(
-                    rows, paths, centre * scale[rows, None], calibration, stock, floor[rows], MADE_BY
-                )
+                drawn = mixture.draw(demand, own[rows], samples)
+                paths = drawn.paths * scale[rows, None, None].astype(np.float32)
+                centre = drawn.centre * scale[rows, None]
+                made_by = [GROWING if growing else MADE_BY for growing in drawn.growing]
+                yield _Chunk(rows, paths, centre, calibration, stock, floor[rows], made_by)
 
 
 def _cut(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
