@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from data.query import row_of
+
 
 @dataclass(frozen=True, slots=True)
 class CompactReport:
@@ -32,5 +34,5 @@ def compact(connection: duckdb.DuckDBPyConnection, path: Path) -> CompactReport:
         connection.execute("ROLLBACK")
         raise
     connection.execute("CHECKPOINT")
-    row = connection.execute("SELECT count(*) FROM samples").fetchone()
+    row = row_of(connection, "SELECT count(*) FROM samples")
     return CompactReport(int(row[0]) if row else 0, before, path.stat().st_size)

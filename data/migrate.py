@@ -27,8 +27,8 @@ def applied(connection: duckdb.DuckDBPyConnection) -> set[int]:
     known = connection.execute(
         "SELECT count(*) FROM duckdb_tables()"
         " WHERE table_name = 'schema_version' AND database_name = current_database()"
-    ).fetchone()
-    if not known or not known[0]:
+    ).fetchall()
+    if not known[0][0]:
         return set()
     return {number for (number,) in connection.execute("SELECT version FROM schema_version").fetchall()}
 

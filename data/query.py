@@ -48,6 +48,17 @@ def frame_of(
     return zoned(frame)
 
 
+def row_of(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Mapping[str, object] | None = None
+) -> tuple[Any, ...] | None:
+    """The first row of a statement's answer.
+
+    Fetches all of it: DuckDB 2 refuses other work on a connection whose answer was fetched only in part.
+    """
+    rows = connection.execute(text, dict(parameters or {})).fetchall()
+    return rows[0] if rows else None
+
+
 def plain(value: object) -> object:
     """A parameter as DuckDB takes it: times in UTC without zone, sequences as lists."""
     if isinstance(value, datetime):

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
 
 from data.errors import ConfigError, UnknownName
 from headroom.settings import Settings
+from ingest.from_table import from_table, instead
 from ingest.registry import SOURCES
 from ingest.source import Source
 
 
-def build(name: str, table: Mapping[str, Any]) -> Source:
-    """Builds the source `name` from its settings table.
+def build(name: str, table: Mapping[str, Any], root: Path) -> Source:
+    """Builds the source `name` from its settings table; relative paths in it start at `root`.
 
     Raises:
         ConfigError: the kind, or one of its settings, does not exist or cannot be.
     """
-    where = f"[source.{name}]"
     fields = dict(table)
     kind = str(fields.pop("kind", ""))
     if kind not in SOURCES:
-        near = difflib.get_close_matches(kind, SOURCES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(SOURCES))}"
-        raise ConfigError(f"{where}: no kind {kind!r}; {hint}")
-    factory = SOURCES[kind]
-    from_table: Callable[[Mapping[str, Any]], Source] | None = getattr(factory, "from_table", None)
+        raise ConfigError(f"[source.{name}]: no kind {kind!r}{instead(kind, SOURCES)}")
+    factory = cast("Any", SOURCES[kind])
     try:
-        if from_table is not None:
-            return from_table(fields)
-        known = [field.name for field in dataclasses.fields(factory)]  # type: ignore[arg-type]
-        for field in fields:
-            if field not in known:
-                near = difflib.get_close_matches(field, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-                raise ConfigError(f"{kind} has no setting {field!r}; {hint}")
-        return factory(**fields)
+        if hasattr(factory, "from_table"):
+            return cast("Source", factory.from_table(fields, root))
+        return cast("Source", from_table(factory, fields, kind))
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"[source.{name}]: {error}") from error
 
 
 def configured(settings: Settings, only: str | None = None) -> dict[str, Source]:
@@ -53,4 +41,8 @@ def configured(settings: Settings, only: str | None = None) -> dict[str, Source]
     """
     if only is not None and only not in settings.source:
         raise UnknownName("source", only, settings.source)
-    return {name: build(name, table) for name, table in settings.source.items() if only in (None, name)}
+    return {
+        name: build(name, table, settings.root)
+        for name, table in settings.source.items()
+        if only in (None, name)
+    }

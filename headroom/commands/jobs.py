@@ -52,16 +52,17 @@ def show(summaries: list[SourceSummary], dry_run: bool = False) -> None:
     table.add_column("newest sample")
     table.add_column("seconds", justify="right")
     for row in summaries:
-        counts = (row.read, row.loaded, row.replaced, row.unchanged, row.rejected)
-        newest = f"{row.newest_sample:%Y-%m-%d %H:%M}" if row.newest_sample else "none"
+        loaded = row.loaded
+        counts = (row.read, loaded.new, loaded.replaced, loaded.unchanged, loaded.rejected)
+        newest = f"{loaded.newest_sample:%Y-%m-%d %H:%M}" if loaded.newest_sample else "none"
         table.add_row(row.source, *(f"{count:,}" for count in counts), newest, f"{row.seconds:.1f}")
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
     for row in summaries:
         if row.error:
             typer.echo(f"{row.source}: {row.error}", err=True)
-        if row.rejected:
+        if row.loaded.rejected:
             typer.echo(
-                f"{row.source}: {row.rejected:,} rows were not loaded; `headroom status` says why", err=True
+                f"{row.source}: {row.loaded.rejected:,} rows were not loaded; `headroom status` says why", err=True
             )
 
 

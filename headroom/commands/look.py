@@ -54,10 +54,10 @@ def export(
     if table not in EXPORTS:
         raise UnknownName("table", table, EXPORTS)
     rows = Snapshot.open(load(settings_file).published, run_id).table(table)
-    match out.suffix if out else "":
-        case "":
-            typer.echo(rows.write_csv(), nl=False)
-            return
+    if out is None:
+        typer.echo(rows.write_csv(), nl=False)
+        return
+    match out.suffix:
         case ".csv":
             rows.write_csv(out)
         case ".parquet":

@@ -126,7 +126,7 @@ def forecast(run: Run) -> ForecastReport:
             run.store.replace("reach", pl.concat(reaches))
             if all_scores:
                 run.store.replace("forecast_scores", pl.concat(all_scores))
-        report.rows_loaded = made_rows.height
+        report.rows_read = made_rows.height
         refused = made_rows["refusal"].is_not_null().sum()
         return ForecastReport(made_rows.height, int(refused), settings.hours, settings.days)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from data.errors import HeadroomError, SourceUnavailable
 from data.frames import Batch, Inventory
+from data.loading import Loaded
 from data.series import Window
 from headroom.jobs.run import Run, clock
 from headroom.sources import configured
@@ -29,11 +30,7 @@ class SourceSummary:
 
     source: str
     read: int = 0
-    loaded: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    newest_sample: datetime | None = None
+    loaded: Loaded = field(default_factory=Loaded)
     seconds: float = 0.0
     error: str | None = None
 
@@ -69,11 +66,9 @@ def ingest(
             else:
                 with run.record("ingest", name) as report:
                     _pull(run, name, source, since, until, summary, advance, sleep, dry_run=False)
-                    report.rows_read, report.rows_loaded = summary.read, summary.loaded
-                    report.rows_replaced, report.rows_unchanged = summary.replaced, summary.unchanged
-                    report.rows_rejected, report.newest_sample = summary.rejected, summary.newest_sample
+                    report.rows_read, report.loaded = summary.read, summary.loaded
                     if summary.error:
-                        report.outcome = "partly" if summary.loaded else "failed"
+                        report.outcome = "partly" if summary.loaded.new else "failed"
                         report.message = summary.error
             summary.seconds = time.perf_counter() - started
             summaries.append(summary)
@@ -95,7 +90,7 @@ def record_inventory(run: Run) -> Inventory:
         inventory = InventoryFiles.from_table(run.settings.inventory, root=run.settings.root).inventory()
         run.store.record_inventory(inventory, run_id=run.run_id, source="inventory")
         report.rows_read = inventory.resources.height + inventory.services.height
-        report.rows_rejected = inventory.rejected.height
+        report.loaded = Loaded(rejected=inventory.rejected.height)
     return inventory
 
 
@@ -118,8 +113,9 @@ def _pull(
             for batch in source.pull(window):
                 _take(run, name, source, intake(batch, now=run.now), summary, dry_run=dry_run)
                 advance(summary.read, 0)
-            if not dry_run and summary.newest_sample:
-                run.store.set_watermark(name, summary.newest_sample, updated_at=clock())
+            newest = summary.loaded.newest_sample
+            if not dry_run and newest:
+                run.store.set_watermark(name, newest, clock())
             summary.error = None
             return
         except SourceUnavailable as error:
@@ -148,17 +144,18 @@ def _take(
 ) -> None:
     summary.read += batch.rows_read
     if dry_run:
-        summary.loaded += batch.samples.height
-        summary.rejected += batch.rejected.height
         newest = batch.samples["ts"].max() if batch.samples.height else None
-    else:
-        loaded = run.store.load(
-            batch, run_id=run.run_id, source=name, step_seconds=getattr(source, "step_seconds", None)
+        counted = Loaded(
+            new=batch.samples.height,
+            rejected=batch.rejected.height,
+            newest_sample=newest if isinstance(newest, datetime) else None,
         )
-        summary.loaded += loaded.new
-        summary.replaced += loaded.replaced
-        summary.unchanged += loaded.unchanged
-        summary.rejected += loaded.rejected
-        newest = loaded.newest_sample
-    if isinstance(newest, datetime):
-        summary.newest_sample = max(newest, summary.newest_sample or newest)
+    else:
+        counted = run.store.load(
+            batch,
+            run_id=run.run_id,
+            source=name,
+            step_seconds=getattr(source, "step_seconds", None),
+            now=run.now,
+        )
+    summary.loaded += counted

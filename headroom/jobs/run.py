@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from data.loading import Loaded
 from data.store import Store
 from headroom.progress import Steps
 from headroom.settings import Settings
@@ -28,11 +29,7 @@ class StepReport:
     """What a step did, filled in while it works."""
 
     rows_read: int = 0
-    rows_loaded: int = 0
-    rows_replaced: int = 0
-    rows_unchanged: int = 0
-    rows_rejected: int = 0
-    newest_sample: datetime | None = None
+    loaded: Loaded = field(default_factory=Loaded)
     outcome: str = "done"
     message: str | None = None
 
@@ -63,13 +60,9 @@ class Run:
                 self.run_id,
                 step,
                 source,
-                finished_at=clock(),
                 outcome=report.outcome,
                 rows_read=report.rows_read,
-                rows_loaded=report.rows_loaded,
-                rows_replaced=report.rows_replaced,
-                rows_unchanged=report.rows_unchanged,
-                rows_rejected=report.rows_rejected,
-                newest_sample=report.newest_sample,
+                loaded=report.loaded,
                 message=report.message,
+                finished_at=clock(),
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 
+from data.exhaustion import Exhaustion
 from data.outcome import Forecast
-from data.panel import DAY, HOUR, Panel
+from data.panel import DAY, Panel
 from data.reach import Reach
 from models.services import ServiceDemand
 
@@ -115,18 +117,53 @@ def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
     ).with_columns(pl.col("amounts").cast(pl.List(pl.Float64)))
 
 
+def exhaustion_rows(answers: Sequence[Exhaustion], scope: str, start: date) -> pl.DataFrame:
+    """Rows of `exhaustion`; day 1 is `start`."""
+
+    def on(day: int | None) -> date | None:
+        return None if day is None else start + timedelta(days=day - 1)
+
+    return pl.DataFrame(
+        [
+            {
+                "scope": scope,
+                "subject": one.key.subject,
+                "metric": one.key.metric,
+                "state": str(one.state),
+                "capacity": one.capacity,
+                "usable": one.limit,
+                "demand_now": one.demand_now,
+                "p28": one.p28,
+                "p90": one.p90,
+                "p365": one.p365,
+                "date_low": on(one.days_low),
+                "date_mid": on(one.days_mid),
+                "date_high": on(one.days_high),
+                "order_by": on(one.order_by_days),
+                "because": one.because,
+                "assumes": one.assumes or None,
+            }
+            for one in answers
+        ],
+        schema={
+            **dict.fromkeys(("scope", "subject", "metric", "state"), pl.String),
+            **dict.fromkeys(("capacity", "usable", "demand_now", "p28", "p90", "p365"), pl.Float64),
+            **dict.fromkeys(("date_low", "date_mid", "date_high", "order_by"), pl.Date),
+            **dict.fromkeys(("because", "assumes"), pl.String),
+        },
+    )
+
+
 def service_rows(service: ServiceDemand, p95: Panel | None) -> pl.DataFrame:
     """Rows of `service_hour` or `service_day`; unreported slots have none."""
     panel = service.panel
     row, slot = np.nonzero(np.isfinite(panel.demand))
     times = panel.times()
-    time_column = "ts" if panel.step == HOUR else "day"
-    moments = pl.Series(time_column, times[slot])
     return pl.DataFrame(
         {
             "service": np.array([key.subject for key in panel.keys], dtype=object)[row],
             "metric": np.array([key.metric for key in panel.keys], dtype=object)[row],
-            time_column: moments if time_column == "ts" else moments.cast(pl.Date),
+            "ts": times[slot],
             "mean": panel.demand[row, slot],
             "p95": (p95 or panel).demand[row, slot],
             "max": panel.peak[row, slot],

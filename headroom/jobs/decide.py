@@ -1,0 +1,207 @@
+"""Decide: sizes, exhaustion, findings, recommendations and costs of everything that was forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from data.decision import Size, Status
+from data.errors import ConfigError, StoreUnavailable, UnknownName
+from data.exhaustion import Exhaustion
+from data.money import Exchange
+from data.on_premises import OnPremisesModel
+from data.outcome import Refusal
+from data.panel import FloatArray, Panel
+from data.prices import PriceCatalog
+from data.reach import Reach
+from data.series import Metric
+from headroom.jobs.forecast import service_of, subjects
+from headroom.jobs.run import Run
+from headroom.jobs.tables import exhaustion_rows
+from headroom.settings import Settings
+from models.decide import CostSettings, DecisionInputs
+from models.decide import decide as conclude
+from models.estate import DEFAULT_TIER
+from models.exhaustion import exhaustions
+from models.findings import FindingOptions
+from models.sizing import POLICIES
+from models.sizing.policy import SizingOptions
+
+TIER_WEIGHTS: Mapping[int, float] = {1: 4.0, 2: 2.0, 3: 1.0}
+"""How much a breach counts by the tier of the service: an hour of tier 1 is worth four of tier 3."""
+
+
+def decide(run: Run) -> str:
+    """Concludes from the stored rollups and forecasts, and replaces the decision tables; says what was found.
+
+    Raises:
+        StoreUnavailable: nothing was measured, or nothing was forecast yet.
+        UnknownName: the settings name a policy that does not exist.
+        ConfigError: a price list or the on-premises model of the settings cannot be used.
+    """
+    settings = run.settings.decide
+    if settings.policy not in POLICIES:
+        raise UnknownName("policy", settings.policy, POLICIES)
+    newest = run.store.newest_sample()
+    if newest is None:
+        raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
+    catalog, costs = prices(run.settings)
+    with run.record("decide") as report:
+        with run.steps.step("Size"):
+            hours = subjects(run, "hour", newest)
+            days = subjects(run, "day", newest)
+            resources, services = run.store.frame("resources_now"), run.store.frame("services_now")
+            hourly = _by_metric(hours.resources)
+            sizes = {
+                metric: _sizes(run, metric, panel, resources, services) for metric, panel in hourly.items()
+            }
+        with run.steps.step("Find what runs out"):
+            reach = {scope: run.store.reach(scope) for scope in ("resource", "service")}
+            if not len(reach["resource"].keys):
+                raise StoreUnavailable("nothing was forecast yet; `headroom forecast` does it")
+            own = _exhaustions(run, days.resources, reach["resource"], _leads(run.settings, resources))
+            of_services = _exhaustions(
+                run, days.services.panel, reach["service"], _service_leads(run, resources)
+            )
+            start = days.resources.end.date()
+            run.store.replace(
+                "exhaustion",
+                pl.concat(
+                    [exhaustion_rows(own, "resource", start), exhaustion_rows(of_services, "service", start)]
+                ),
+            )
+        with run.steps.step("Decide"):
+            decisions = conclude(
+                DecisionInputs(
+                    as_of=hours.resources.end,
+                    hourly=hourly,
+                    daily=_by_metric(days.resources),
+                    sizes=sizes,
+                    exhaustions=own,
+                    reach=(reach["resource"],),
+                    resources=resources,
+                    services=services,
+                    catalog=catalog,
+                    costs=costs,
+                    options=FindingOptions(
+                        window_days=settings.history_days,
+                        reserve=settings.reserve,
+                        lead_days=settings.lead_days,
+                        lead_days_cloud=settings.lead_days_cloud,
+                        endpoints_too_big=settings.endpoints_too_big,
+                    ),
+                    policy=settings.policy,
+                )
+            )
+            for table, rows in decisions.frames().items():
+                run.store.replace(table, rows)
+            report.rows_read = len(decisions.findings)
+    return _sentence(
+        decisions.frames()["findings"], decisions.frames()["recommendations"], costs.exchange.currency
+    )
+
+
+def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
+    """The shipped catalog with the lists of the settings over it, and what costs are made with."""
+    catalog = PriceCatalog.shipped()
+    for path in settings.prices.lists:
+        catalog = catalog.with_prices(PriceCatalog.read(settings.root / path))
+    rates = {code: Decimal(str(rate)) for code, rate in settings.prices.rates.items()}
+    own = {
+        name: value if isinstance(value, str) else Decimal(str(value))
+        for name, value in settings.prices.on_premises.items()
+    }
+    try:
+        model = OnPremisesModel(**own)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ConfigError(f"[prices] on_premises: {error}") from error
+    return catalog, CostSettings(model, Exchange(settings.prices.currency, rates))
+
+
+def _by_metric(panel: Panel) -> dict[str, Panel]:
+    metrics = np.array([key.metric for key in panel.keys], dtype=object)
+    return {
+        str(metric): panel.take(metrics == str(metric)) for metric in Metric if (metrics == str(metric)).any()
+    }
+
+
+def _sizes(
+    run: Run, metric: str, panel: Panel, resources: pl.DataFrame, services: pl.DataFrame
+) -> Sequence[Size | Refusal]:
+    """What the policy would hold, for everything that can be resized; endpoints are bought, not sized."""
+    settings = run.settings.decide
+    kind = dict(zip(resources["resource"], resources["kind"], strict=True))
+    tier = dict(zip(services["service"], services["tier"], strict=True))
+    owner = dict(zip(resources["resource"], resources["service"], strict=True))
+    sized = np.array(
+        [settings.endpoints_too_big or kind.get(key.subject) != "endpoint" for key in panel.keys], bool
+    )
+    answers: list[Size | Refusal] = [Refusal("endpoints are bought whole, not sized")] * len(panel)
+    if not sized.any():
+        return answers
+    fleet = panel.take(sized)
+    tiers = [tier.get(owner.get(key.subject)) or DEFAULT_TIER for key in fleet.keys]
+    options = SizingOptions(
+        hold_days=settings.hold_days,
+        target_breach=settings.target_breach,
+        in_force=_held_now(fleet.capacity),
+        weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
+        hard=metric in (Metric.MEMORY, Metric.STORAGE),
+    )
+    policy = POLICIES[settings.policy]()
+    for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
+        answers[row] = answer
+    return answers
+
+
+def _held_now(capacity: FloatArray) -> FloatArray:
+    """(n,) the last known capacity, NaN where none was ever known."""
+    held = np.full(len(capacity), np.nan)
+    for i, row in enumerate(capacity):
+        known = row[np.isfinite(row)]
+        if known.size:
+            held[i] = known[-1]
+    return held
+
+
+def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int]) -> list[Exhaustion]:
+    """Of every series that was forecast, in the order of the reach."""
+    place = {key: i for i, key in enumerate(history.keys)}
+    both = [i for i, key in enumerate(reach.keys) if key in place]
+    kept = Reach(
+        tuple(reach.keys[i] for i in both), reach.start, reach.days, reach.levels, reach.amounts[both]
+    )
+    panel = history.take([place[key] for key in kept.keys])
+    default = run.settings.decide.lead_days
+    leads = np.array([lead_days.get(key.subject, default) for key in kept.keys], np.int64)
+    return exhaustions(panel, kept, reserve=run.settings.decide.reserve, lead_days=leads)
+
+
+def _leads(settings: Settings, resources: pl.DataFrame) -> dict[str, int]:
+    """Resource -> days from order to use: what the inventory says, else the provider's default."""
+    cloud = pl.col("provider").fill_null("on_premises") != "on_premises"
+    default = pl.when(cloud).then(settings.decide.lead_days_cloud).otherwise(settings.decide.lead_days)
+    leads = resources.select("resource", lead=pl.coalesce("lead_days", default))
+    return dict(zip(leads["resource"], leads["lead"], strict=True))
+
+
+def _service_leads(run: Run, resources: pl.DataFrame) -> dict[str, int]:
+    """Service -> the longest lead time among its resources: the slowest part decides."""
+    leads = _leads(run.settings, resources)
+    slowest: dict[str, int] = {}
+    for resource, service in service_of(run).items():
+        slowest[service] = max(slowest.get(service, 0), leads.get(resource, run.settings.decide.lead_days))
+    return slowest
+
+
+def _sentence(findings: pl.DataFrame, recommendations: pl.DataFrame, currency: str) -> str:
+    count = dict(findings.group_by("status").len().iter_rows())
+    saving = recommendations.filter(pl.col("saving") > 0)["saving"].sum() or 0
+    return (
+        f"{count.get(Status.UNDER_PROVISIONED, 0)} resources are too small,"
+        f" {count.get(Status.AT_RISK, 0)} at risk, {count.get(Status.OVER_PROVISIONED, 0)} too big, {count.get(Status.IDLE, 0)} idle;"
+        f" {currency} {saving:,.0f} a month could be saved"
+    )
