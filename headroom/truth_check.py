@@ -213,4 +213,4 @@ def _false_dates(dated: Dated, kinds: Mapping[str, set[str]]) -> Iterator[str]:
     for (subject, metric), (state, when) in sorted(dated.items(), key=lambda item: item[0]):
         if state in _RUNS_OUT and not kinds.get(subject, set()) & set(_SHORT):
             true = ", ".join(sorted(kinds.get(subject, set()) - {"driven"})) or "healthy"
-            yield f"{subject}/{metric}: {state} {when or ''}, is {true}"
+            yield f"{subject}/{metric}: {f'{state} {when}' if when else state}, is {true}"

@@ -70,7 +70,8 @@ def leak(hours: int, rng: np.random.Generator) -> tuple[Float32Array, list[int]]
     period = 24 * float(rng.uniform(4, 9))
     path = np.empty(hours, np.float32)
     restarts: list[int] = []
-    begin = -int(rng.integers(0, int(period)))
+    # The first run has begun before the history, but ends within it: no run is shorter than 0.85 periods.
+    begin = -int(rng.integers(0, int(0.8 * period)))
     while begin < hours:
         end = begin + round(period * float(rng.uniform(0.85, 1.15)))
         low = float(rng.uniform(0.40, 0.45))
