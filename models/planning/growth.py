@@ -18,7 +18,7 @@ from data.panel import FloatArray
 from models.planning.draws import uniforms
 from models.planning.week_profile import behind, week_profile
 
-_LEAST_GAIN = 0.5
+_LEAST_GAIN = 0.4
 """A line's error must be at most this share of the level's, summed over all cutoffs."""
 _LEAST_WINS = 0.8
 """Share of the cutoffs at which the line must have come closer."""
@@ -26,7 +26,8 @@ _BASE_DAYS = 7
 _KNOT_DAYS = 28
 _LEAST_SPREAD = 0.05
 """No slope is known better than this, relative."""
-_MOST_SPREAD = 0.5
+_MOST_SPREAD = 0.25
+"""A slope that is less well known is not steady: so look runs between two purges."""
 _SLOWDOWN = 0.1
 """Share of paths on which growth slows down, to anything between none and all of it."""
 _LATELY = 4
@@ -74,13 +75,15 @@ class SteadyGrowth:
             if t < trial.days:
                 continue
             ratio, wins, slopes, errors = _try(adjusted, trial)
-            better = (ratio <= _LEAST_GAIN) & (wins >= _LEAST_WINS) & (ratio < least)
+            # Over the longest lead the error is the slope's times the lead, and the noise of both ends.
+            relative = 1.25 * errors / np.maximum(np.abs(slopes) * max(trial.leads), 1e-300)
+            better = (
+                (ratio <= _LEAST_GAIN) & (wins >= _LEAST_WINS) & (relative <= _MOST_SPREAD) & (ratio < least)
+            )
             steady |= better
             slope = np.where(better, slopes, slope)
             least = np.where(better, ratio, least)
-            # Over the longest lead the error is the slope's times the lead, and the noise of both ends.
-            relative = 1.25 * errors / np.maximum(np.abs(slopes) * max(trial.leads), 1e-300)
-            spread = np.where(better, np.clip(relative, _LEAST_SPREAD, _MOST_SPREAD), spread)
+            spread = np.where(better, np.maximum(relative, _LEAST_SPREAD), spread)
         return cls(steady, slope, spread)
 
     def removed(self, demand: FloatArray) -> FloatArray:
@@ -110,7 +113,7 @@ class SteadyGrowth:
     def onto(
         self, paths: NDArray[np.float32], centre: FloatArray, seeds: NDArray[np.uint64]
     ) -> tuple[NDArray[np.float32], FloatArray]:
-        """Puts growth back: on each of the (n, samples, horizon) paths with a slope of its own, and on centres."""
+        """Puts growth back: on each of the (n, samples, horizon) paths with its own slope, and on centres."""
         rows = np.flatnonzero(self.steady)
         if not len(rows):
             return paths, centre
