@@ -45,7 +45,7 @@ class Audit:
         )
 
     def keep_replaced(self, earlier: pl.DataFrame) -> None:
-        """Keeps values that corrections replaced, all of them: series_id, ts, old_value, old_value_max, old_capacity."""
+        """Keeps values that corrections replaced, all of them: series_id, ts, old_value, old_value_max, …"""
         if not earlier.height:
             return
         self.connection.register("earlier", earlier)

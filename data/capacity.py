@@ -1,13 +1,13 @@
 """Capacity as a history: which change of a reported capacity counts, and what holds when.
 
-Sources report capacity with every sample, and some of it jitters: a hypervisor's memory limit moves by a few
-megabytes each time. A history with a row per jitter would say nothing, so a change counts when
+Sources report capacity with every sample, and some of it jitters: a hypervisor's memory limit moves by a
+few megabytes each time. A history with a row per jitter would say nothing, so a change counts when
 
 * it is to or from 0 (switched off, on again), or
 * it is larger than NOISE and holds for two reported hours, or is the newest thing known, or
 * it is smaller but holds unchanged for PERSISTS hours (a small resize is still a resize).
 
-Hours are compared with the level in force, not with the hour before, so a slow drift counts as soon as it adds up.
+Hours are compared with the level in force, not with the hour before, so a slow drift counts once it adds up.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def history_of(hourly: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
     spans: dict[int, tuple[np.datetime64, np.datetime64]] = {}
     for (series_id,), rows in hourly.sort("series_id", "ts").group_by("series_id", maintain_order=True):
         hours, reported = rows["ts"].to_numpy(), rows["capacity"].to_numpy()
-        spans[int(series_id)] = (hours[0], hours[-1])  # type: ignore[call-overload]
+        spans[int(series_id)] = (hours[0], hours[-1])
         for moment, level in changes(hours, reported):
-            ids.append(int(series_id))  # type: ignore[call-overload]
+            ids.append(int(series_id))
             moments.append(moment)
             levels.append(level)
     measured = pl.DataFrame(

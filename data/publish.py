@@ -98,7 +98,7 @@ def publish(
         "currency": currency,
     }
     _write_at_once(folder / f"{run_id}.json", json.dumps(described, indent=1) + "\n")
-    _synced(part)
+    synced(part)
     part.replace(target)
     _write_at_once(folder / POINTER, target.name + "\n")
     _prune(folder, keep, {run_id, *pinned})
@@ -146,12 +146,13 @@ def _prune(folder: Path, keep: int, kept: Collection[str]) -> None:
 def _write_at_once(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
-    _synced(part)
+    synced(part)
     part.replace(path)
-    _synced(path.parent)
+    synced(path.parent)
 
 
-def _synced(path: Path) -> None:
+def synced(path: Path) -> None:
+    """Has the system write a file or a folder to disk: a rename must not survive what it names."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

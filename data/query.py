@@ -30,7 +30,7 @@ def text_of(query: str) -> tuple[str, frozenset[str]]:
 
 
 def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object]) -> pl.DataFrame:
-    """The answer to `data/sql/<query>.sql`. A parameter that is not given is NULL; an unknown one is an error."""
+    """The answer to `data/sql/<query>.sql`. A parameter not given is NULL; an unknown one is an error."""
     text, names = text_of(query)
     unknown = parameters.keys() - names
     if unknown:

@@ -50,7 +50,7 @@ def read_panel(
         },
     )
     series = run(connection, "panel_series", {**chosen, "ids": rows["series_id"].unique().to_list()})
-    places = np.full(int(series["series_id"].max() or 0) + 1, -1)  # type: ignore[call-overload]
+    places = np.full(int(series["series_id"].to_numpy().max(initial=0)) + 1, -1)
     places[series["series_id"].to_numpy()] = np.arange(series.height)
     ticks = step // timedelta(microseconds=1)
     micros = rows["ts"].to_physical().to_numpy()

@@ -22,7 +22,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, progress: Callable[[int, int]
     stale = connection.execute(
         "SELECT day, count(*) FROM (SELECT DISTINCT series_id, day FROM dirty_days) GROUP BY day ORDER BY day"
     ).fetchall()
-    total, done = sum(count for _, count in stale), 0
+    total, done = sum(int(count) for _, count in stale), 0
     while stale:
         taken = [stale.pop(0)]
         while stale and sum(count for _, count in taken) + stale[0][1] <= CHUNK_SERIES_DAYS:
@@ -51,17 +51,8 @@ def _refresh_days(connection: duckdb.DuckDBPyConnection, days: dict[str, object]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE recapped AS " + text_of("capacity_contradictions")[0], days
     )
-    connection.execute(
-        "DELETE FROM rollup_hour USING stale s WHERE rollup_hour.series_id = s.series_id"
-        " AND rollup_hour.ts::DATE = s.day"
-        " AND rollup_hour.ts >= $first::DATE AND rollup_hour.ts < $last::DATE + INTERVAL 1 DAY",
-        days,
-    )
-    connection.execute(
-        "DELETE FROM rollup_day USING stale s WHERE rollup_day.series_id = s.series_id AND rollup_day.day = s.day"
-        " AND rollup_day.day BETWEEN $first AND $last",
-        days,
-    )
+    connection.execute(text_of("rollup_hour_delete")[0], days)
+    connection.execute(text_of("rollup_day_delete")[0], days)
     connection.execute("INSERT INTO rollup_hour BY NAME FROM fresh_hour")
     connection.execute("INSERT INTO rollup_day BY NAME " + text_of("rollup_day")[0], days)
     connection.execute("DELETE FROM dirty_days WHERE day BETWEEN $first AND $last", days)
@@ -76,7 +67,8 @@ def rebuild_capacities(connection: duckdb.DuckDBPyConnection, series: str) -> No
         " WHERE capacity IS NOT NULL"
     ).pl()
     stated: pl.DataFrame = connection.sql(
-        f"SELECT series_id, valid_from, capacity FROM stated_capacities SEMI JOIN ({series}) USING (series_id)"
+        "SELECT series_id, valid_from, capacity FROM stated_capacities"
+        f" SEMI JOIN ({series}) USING (series_id)"
     ).pl()
     if not hourly.height and not stated.height:
         return

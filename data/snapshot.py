@@ -38,7 +38,8 @@ class Snapshot:
         self._connection = connection
         self._copy = copy
         row = row_of(
-            connection, "SELECT run_id, as_of, published_at, program_version, currency, settings FROM snapshot"
+            connection,
+            "SELECT run_id, as_of, published_at, program_version, currency, settings FROM snapshot",
         )
         if row is None:
             raise StoreUnavailable(f"{path} is not a published run")

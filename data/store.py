@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from data.audit import Audit
-from data.compact import CompactReport, compact
+from data.compact import CompactReport, rewrite, wal_of
 from data.errors import StoreLocked, StoreUnavailable, UnknownName
 from data.frames import Batch, Inventory
 from data.inventory import record
@@ -24,7 +24,7 @@ from data.loading import Loaded, load
 from data.lock import WriterLock
 from data.migrate import is_current, migrate
 from data.panel import Panel
-from data.publish import publish
+from data.publish import publish, synced
 from data.query import naive, row_of, run, unzoned
 from data.reach import Reach
 from data.reading import Grain, Scope, Statistic, reach_of, read_panel
@@ -169,8 +169,8 @@ class Store:
         """
         moment = now or datetime.now(UTC)
         with self._transaction():
-            record(self._connection, inventory, now=moment)
-            Audit(self._connection, run_id, source, moment).keep(inventory.rejected)
+            rejected = record(self._connection, inventory, now=moment)
+            Audit(self._connection, run_id, source, moment).keep(rejected)
 
     def refresh_rollups(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Refreshes the rollups of days that loads touched; returns how many series-days that were."""
@@ -202,7 +202,19 @@ class Store:
 
     def compact(self) -> CompactReport:
         """Rewrites the samples sorted by series and time, which halves the file; when idle."""
-        return compact(self._connection, self.path)
+        before = self.path.stat().st_size
+        compacted = rewrite(self._connection, self.path)
+        self._connection.close()
+        if wal_of(self.path).exists():
+            raise StoreUnavailable(
+                f"{wal_of(self.path)} was not written back; open the store again and retry"
+            )
+        synced(compacted)
+        compacted.replace(self.path)
+        synced(self.path.parent)
+        self._connection = _connected(self.path, time.monotonic(), read_only=False)
+        row = row_of(self._connection, "SELECT count(*) FROM samples") or (0,)
+        return CompactReport(row[0], before, self.path.stat().st_size)
 
     # What is asked and concluded
 
@@ -334,7 +346,9 @@ class Store:
     def watermark(self, source: str) -> datetime | None:
         """The newest sample that a source has brought; its next pull starts there."""
         row = row_of(
-            self._connection, "SELECT max(newest_sample) FROM watermarks WHERE source = $source", {"source": source}
+            self._connection,
+            "SELECT max(newest_sample) FROM watermarks WHERE source = $source",
+            {"source": source},
         )
         return _utc(row[0]) if row else None
 

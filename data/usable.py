@@ -82,7 +82,7 @@ def usable_rows(samples: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, pl.
 def snapped(samples: pl.DataFrame, step_seconds: int | None) -> pl.DataFrame:
     """Timestamps on the grid of `step_seconds` (see EARLY_SHARE); as they came where there is no step.
 
-    Only a step that the caller states is used: one guessed from a batch would depend on how the data was split.
+    Only a step that the caller states is used: one guessed from a batch would depend on how data was split.
     """
     if step_seconds is None:
         return samples
