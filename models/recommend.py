@@ -83,6 +83,8 @@ def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
         return None
     if all(size.amounts[m] > held[m] - 1e-9 for m in wanted):
         return None
+    if resource.kind == "endpoint":
+        return size  # bought whole: a smaller one is for the next replacement, whatever it saves
     today = pricer.listed(resource, held, resource.instance_type)
     if today.month is None or size.price.month is None:
         return size  # the finding is about the size; what it saves is said to be unknown
@@ -193,6 +195,10 @@ def _larger(
     held = case.held
     short = needs_ahead(case, finding, options)
     needs = {m: held[m] for m in shrinkable(case.resource) if m in held} | short
+    if (today := pricer.type_of(case.resource)) is not None:
+        # Measured cores may be fewer than the type has (a limit inside it): a shortage never gives any back.
+        needs[Metric.CPU] = max(needs.get(Metric.CPU, 0.0), today.vcpu)
+        needs[Metric.MEMORY] = max(needs.get(Metric.MEMORY, 0.0), today.memory_gib)
     order = [
         e.order_by_days
         for m in short

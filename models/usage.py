@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,7 +105,8 @@ def usage(
     count = reported.sum(1)
     mean, p95 = _mean(demand, reported), _quantile(demand, 0.95)
 
-    days = _by_day(peak)
+    every_day = _by_day(np.fmax(hourly.demand, hourly.peak))
+    days = every_day[:, -math.ceil(window / 24) :]
     with np.errstate(invalid="ignore"):
         known = held > 0
         limit = np.where(known, held, np.inf)[:, None]
@@ -120,7 +122,7 @@ def usage(
 
     long = _long(hourly, daily)
     tops = _tops(days)
-    year_tops = _tops(np.concatenate([long.peaks, days], axis=1))
+    year_tops = _tops(np.concatenate([long.peaks[:, : _days_before(daily, hourly)], every_day], axis=1))
     off = _run_of_zeros(hourly.capacity)
     silent = _silent_hours(hourly) + late
     first = np.fmax(long.days, _age_days(hourly))
@@ -138,7 +140,7 @@ def usage(
             float(tops[i, 0]),
             float(tops[i, 1] if np.isfinite(tops[i, 1]) else tops[i, 0]),
             float(year_tops[i, 0]),
-            _lone_day_left_out(year_tops[i], long.days[i] > 0),
+            float(year_tops[i, 1] if np.isfinite(year_tops[i, 1]) else year_tops[i, 0]),
             float(_last(demand[i : i + 1])[0]),
             float(saturated[i]),
             int(hot[i].sum()),
@@ -148,7 +150,7 @@ def usage(
             int(warm[i, -7:].sum()),
             float(quiet[i]),
             int(off[i]),
-            _days_since_busy(long.peaks[i], days[i], BUSY * held[i]),
+            _days_since_busy(long.peaks[i], every_day[i], BUSY * held[i]),
             float(long.grown[i]),
             peak[i][reported[i]],
         )
@@ -245,10 +247,11 @@ def _age_days(panel: Panel) -> FloatArray:
     return np.where(reported.any(1), (panel.slots - reported.argmax(1)) / 24.0, 0.0)
 
 
-def _lone_day_left_out(tops: FloatArray, doubled: bool) -> float:
-    """The highest day but one; where a daily history repeats the days of the hourly one, but two."""
-    second = tops[2 if doubled else 1]
-    return float(second if np.isfinite(second) else tops[0])
+def _days_before(daily: Panel | None, hourly: Panel) -> int:
+    """Days of the daily history that end before the hourly one starts: later ones would count twice."""
+    if daily is None or len(daily) == 0:
+        return 0
+    return min(max(0, (hourly.start - daily.start) // DAY), daily.slots)
 
 
 def _days_since_busy(daily: FloatArray, recent: FloatArray, level: float) -> float:
