@@ -1,0 +1,98 @@
+// The frame: links without reloading, titles, theme, rail. No state but the address, the theme and the rail.
+(function () {
+  const root = document.documentElement;
+
+  function go(href) {
+    const before = location.pathname;
+    history.pushState({}, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    delete root.dataset.menu;
+    if (location.pathname !== before) {
+      window.scrollTo(0, 0);
+      const page = document.getElementById("page");
+      if (page) page.focus({ preventScroll: true });
+    }
+  }
+  window.headroomGo = go;
+
+  // Same server, same tab, no file: followed by the page callback instead of a new page load.
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const anchor = event.target.closest && event.target.closest("a[href]");
+    if (!anchor || anchor.target || anchor.hasAttribute("download")) return;
+    const url = new URL(anchor.href, location.href);
+    if (url.origin !== location.origin || url.pathname.startsWith("/download/")) return;
+    const hash = anchor.getAttribute("href");
+    if (hash === "#search") {
+      event.preventDefault();
+      if (window.headroomSearch) window.headroomSearch();
+      return;
+    }
+    if (hash.startsWith("#")) return;
+    event.preventDefault();
+    go(url.pathname + url.search);
+  });
+
+  const actions = {
+    theme() {
+      const name = root.dataset.theme === "dark" ? "light" : "dark";
+      window.headroomTheme(name);
+      // Charts carry their colours, so the page is asked for again.
+      window.dash_clientside.set_props("theme", { data: name });
+    },
+    fold() {
+      const folded = root.dataset.rail !== "folded";
+      if (folded) root.dataset.rail = "folded";
+      else delete root.dataset.rail;
+      try {
+        localStorage.setItem("rail", folded ? "folded" : "open");
+      } catch (_) {
+        // Storage may be forbidden; the choice then lasts until the next load.
+      }
+      window.dispatchEvent(new Event("resize"));
+    },
+    menu() {
+      if (root.dataset.menu === "open") delete root.dataset.menu;
+      else root.dataset.menu = "open";
+    },
+    search() {
+      if (window.headroomSearch) window.headroomSearch();
+    },
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-action]");
+    if (button && actions[button.dataset.action]) actions[button.dataset.action]();
+    else if (root.dataset.menu === "open" && !event.target.closest("#rail")) delete root.dataset.menu;
+  });
+
+  // The page names itself; the browser's tab and history show it.
+  function title() {
+    const named = document.querySelector("[data-title]");
+    if (named && document.title !== named.dataset.title) document.title = named.dataset.title;
+  }
+  new MutationObserver(title).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-title"] });
+
+  // Rows that open: a click anywhere on the row does what its link does.
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || !event.target.closest) return;
+    const row = event.target.closest("[data-opens] .ag-row[row-id]");
+    if (!row || event.target.closest("a, button, input") || String(getSelection())) return;
+    const url = new URL(location.href);
+    url.searchParams.set("open", row.getAttribute("row-id"));
+    go(url.pathname + url.search);
+  });
+
+  // Quick filters above grids: typed words filter at once and stay in the address.
+  document.addEventListener("input", (event) => {
+    const box = event.target.closest && event.target.closest("[data-filters]");
+    if (!box) return;
+    const id = box.dataset.filters;
+    const words = event.target.value;
+    const api = window.dash_ag_grid && window.dash_ag_grid.getApi(id);
+    if (api) api.setGridOption("quickFilterText", words);
+    const url = new URL(location.href);
+    if (words) url.searchParams.set("words", words);
+    else url.searchParams.delete("words");
+    history.replaceState(history.state, "", url.pathname + url.search);
+  });
+})();

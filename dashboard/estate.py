@@ -1,0 +1,98 @@
+"""Estate: what the pages read of one published snapshot, each question asked once.
+
+A published snapshot never changes, so what was read of it is kept as long as it is the newest one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from data.snapshot import Snapshot
+
+
+class Estate:
+    """Frames of one snapshot, read when first asked for."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """End of the newest complete hour measured, aware, UTC: the `today` of every page and chart."""
+        as_of = self.snapshot.as_of
+        return as_of if as_of.tzinfo is not None else as_of.replace(tzinfo=UTC)
+
+    @property
+    def today(self) -> date:
+        """The day the snapshot speaks of."""
+        return (self.as_of - timedelta(microseconds=1)).date()
+
+    @property
+    def currency(self) -> str:
+        return self.snapshot.currency
+
+    @cached_property
+    def resources(self) -> pl.DataFrame:
+        """One row per resource: see `page_resources.sql`."""
+        return self.snapshot.frame("page_resources")
+
+    @cached_property
+    def metric_findings(self) -> pl.DataFrame:
+        return self.snapshot.table("metric_findings")
+
+    @cached_property
+    def recommendations(self) -> pl.DataFrame:
+        return self.snapshot.table("recommendations")
+
+    @cached_property
+    def exhaustion(self) -> pl.DataFrame:
+        """Most urgent first, resources and services."""
+        return self.snapshot.frame("page_exhaustion")
+
+    @cached_property
+    def monthly_costs(self) -> pl.DataFrame:
+        return self.snapshot.frame("page_monthly_costs")
+
+    @cached_property
+    def forecast_series(self) -> pl.DataFrame:
+        return self.snapshot.table("forecast_series")
+
+    @cached_property
+    def replay_scores(self) -> pl.DataFrame:
+        return self.snapshot.table("replay_scores")
+
+    @cached_property
+    def freshness(self) -> pl.DataFrame:
+        """One row per series: when it was last heard of."""
+        return self.snapshot.frame("page_freshness", as_of=self.as_of)
+
+    @cached_property
+    def rejected(self) -> pl.DataFrame:
+        return self.snapshot.frame("page_rejected")
+
+    @cached_property
+    def runs(self) -> pl.DataFrame:
+        return self.snapshot.frame("page_runs")
+
+    @cached_property
+    def names(self) -> list[dict[str, str]]:
+        """What the search knows: services and resources with the words they are found by."""
+        services = [
+            {"kind": "service", "name": str(row["service"]), "words": str(row["team"] or "")}
+            for row in self.resources.filter(pl.col("service").is_not_null())
+            .unique("service")
+            .sort("service")
+            .iter_rows(named=True)
+        ]
+        resources = [
+            {
+                "kind": "resource",
+                "name": row["resource"],
+                "words": " ".join(str(row[c]) for c in ("kind", "service", "site") if row[c]),
+            }
+            for row in self.resources.select("resource", "kind", "service", "site").iter_rows(named=True)
+        ]
+        return services + resources

@@ -1,0 +1,89 @@
+"""When things run out, in words and rows; shared by the overview, the runway and the pages of one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.view import View
+from dashboard.widgets import Child, link, whisker
+from data.series import UNITS
+
+SOON = 90
+"""Days ahead that count as soon: a quarter, the usual time between asking for hardware and having it."""
+
+Row = Mapping[str, Any]
+
+
+def runs_out_within(rows: pl.DataFrame, today: date, days: int) -> pl.DataFrame:
+    """Rows out of capacity now, or with a date at 0.5 within `days`."""
+    until = today + timedelta(days=days)
+    return rows.filter((pl.col("state") == "exhausted_now") | (pl.col("date_mid") <= until))
+
+
+def watched(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with something to watch: out now, dated, or with an earliest date."""
+    return rows.filter(pl.col("state").is_in(["exhausted_now", "dated", "not_before"]))
+
+
+def when(row: Row, today: date) -> Child | list[Child]:
+    """`12 Jan (3–30 Jan)`, `now`, `not before 4 Mar`, or why there is no date."""
+    if row["state"] == "exhausted_now":
+        return html.Strong("now")
+    if row["date_mid"] is not None:
+        words = text.date_range(row["date_low"], row["date_mid"], row["date_high"], today)
+        middle, _, rest = words.partition(" (")
+        return [middle, html.Span(f" ({rest}", className="range")] if rest else middle
+    if row["date_low"] is not None:
+        return html.Span(f"not before {text.day_near(row['date_low'], today)}", className="range")
+    return html.Span(text.EXHAUSTION_WORDS.get(row["state"], row["state"]), className="range")
+
+
+def runs_out(row: Row, today: date) -> str:
+    """A clause: `storage runs out on 12 Jan (3–30 Jan), in 53 days`."""
+    name = text.metric(row["metric"])
+    if row["state"] == "exhausted_now":
+        return f"{name} is out of usable capacity now"
+    if row["date_mid"] is not None:
+        dates = text.date_range(row["date_low"], row["date_mid"], row["date_high"], today)
+        return f"{name} runs out on {dates}, in {text.plural((row['date_mid'] - today).days, 'day')}"
+    if row["date_low"] is not None:
+        return f"{name} does not run out before {text.day_near(row['date_low'], today)}"
+    if row["state"] == "not_enough_history":
+        return f"{name} has not enough history for a date"
+    if row["state"] == "no_limit":
+        return f"{name} has no known limit"
+    return f"{name} does not run out within a year"
+
+
+def decide_by(row: Row, today: date) -> str | None:
+    """A clause on the lead time, where the date needs one: `buying takes 20 days, so decide by 14 Dec`."""
+    if row["order_by"] is None or row["lead_days"] is None:
+        return None
+    takes = f"getting more takes {text.plural(row['lead_days'], 'day')}"
+    if row["order_by"] <= today:
+        return f"{takes}, so decide today"
+    return f"{takes}, so decide by {text.day_near(row['order_by'], today)}"
+
+
+def subject_link(view: View, row: Row, **query: str | None) -> Component:
+    """The subject of a row, leading to its page with this metric open."""
+    path = "/service" if row["scope"] == "service" else "/resource"
+    return link(row["subject"], view.link(path, name=row["subject"], metric=row["metric"], **query))
+
+
+def row_whisker(row: Row, today: date, days: int) -> Component:
+    return whisker(
+        row["date_low"], row["date_mid"], row["date_high"], today, days, now=row["state"] == "exhausted_now"
+    )
+
+
+def use_now(row: Row) -> str:
+    """`1,797 of 2,000 GiB`."""
+    return text.of(row["demand_now"], row["capacity"], UNITS.get(row["metric"], ""))

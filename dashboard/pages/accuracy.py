@@ -1,0 +1,204 @@
+"""Accuracy: how far the forecasts and the advice can be trusted, measured on the estate's own past."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.figures.coverage import coverage_chart
+from dashboard.figures.frontier import Score, frontier_chart
+from dashboard.page import Page
+from dashboard.proof import pick
+from dashboard.view import View
+from dashboard.widgets import Children, Column, columns, graph, link, nothing, page, section, table, tabs
+from data.series import UNITS
+
+GRAINS = {"hour": "14 days, hourly", "day": "a year, daily peaks"}
+WORST = 12
+
+
+def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) -> Component:
+    """Scores by metric, the worst series, and the replayed policies of one metric."""
+    everything = view.estate.forecast_series
+    if everything.is_empty():
+        return page(
+            "Nothing was forecast yet, so nothing can be scored.",
+            nothing(
+                "This page compares forecasts with what then happened.",
+                "Every forecast run scores itself on past cutoffs.",
+                "headroom run",
+            ),
+        )
+    grain = pick(grain, list(GRAINS), "hour")
+    resources = view.here(everything.filter(pl.col("scope") == "resource"), "subject")
+    services = everything.filter((pl.col("scope") == "service") & pl.col("subject").is_in(view.services))
+    rows = pl.concat([resources, services]).filter(pl.col("grain") == grain)
+    scored = rows.filter(pl.col("relative_error").is_not_null() & pl.col("relative_error").is_not_nan())
+    entries = [(words, view.link("/accuracy", grain=key, metric=metric), key == grain) for key, words in GRAINS.items()]
+    return page(
+        answer(rows, scored, grain),
+        tabs("Horizon", *entries),
+        _by_metric(view, rows) if rows.height else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
+        columns(_coverage(view, rows), _makers(rows), className="even") if rows.height else None,
+        _worst(view, scored) if scored.height else None,
+        _replay(view, metric, grain),
+    )  # fmt: skip
+
+
+def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
+    """`Hourly forecasts are right to within 6 % (half of 412 series); the 80 % band held 79 % of the time.`"""
+    kind = "Hourly" if grain == "hour" else "Daily"
+    if scored.is_empty():
+        return f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet."
+    error = scored["relative_error"].median()
+    held = scored["coverage_80"].drop_nulls().drop_nans().mean()
+    words = f"{kind} forecasts are right to within {text.percent(error)} for half of {text.plural(scored.height, 'series', 'series')}"  # type: ignore[arg-type]  # fmt: skip
+    if held is not None:
+        words += f"; their 80 % bands held {text.percent(held)} of the time on past cutoffs"  # type: ignore[arg-type]
+    refused = rows.filter(pl.col("refusal").is_not_null()).height
+    if refused:
+        words += f"; {text.plural(refused, 'series', 'series')} had too little history and got a simpler forecast"
+    return words + "."
+
+
+def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    order = {str(name): i for i, name in enumerate(UNITS)}
+    return frame.sort(pl.col("metric").replace_strict(order, default=99, return_dtype=pl.Int32), "metric")
+
+
+def _by_metric(view: View, rows: pl.DataFrame) -> Component:
+    clean = [pl.col(name).fill_nan(None) for name in ("relative_error", "scaled_error", "bias")]
+    sums = _ordered(
+        rows.group_by("scope", "metric").agg(
+            pl.len().alias("series"),
+            clean[0].median().alias("error"),
+            clean[0].quantile(0.9).alias("error_90"),
+            clean[1].median().alias("scaled"),
+            (clean[1] < 1).mean().alias("better"),
+            clean[2].median().alias("bias"),
+            pl.col("coverage_80").fill_nan(None).mean().alias("c80"),
+            pl.col("coverage_90").fill_nan(None).mean().alias("c90"),
+        )
+    ).sort("scope", descending=True, maintain_order=True)
+    body: list[list[Children]] = [
+        [
+            f"{row['scope']}s",
+            text.metric(row["metric"]),
+            f"{row['series']:,}",
+            text.percent(row["error"]),
+            text.percent(row["error_90"]),
+            text.plain(row["scaled"]),
+            text.percent(row["better"], 0),
+            text.percent(row["c80"]),
+            text.percent(row["c90"]),
+        ]
+        for row in sums.iter_rows(named=True)
+    ]
+    heads = [
+        Column("Of"),
+        Column("Metric"),
+        Column("Series", numeric=True),
+        Column("Error, half below", numeric=True, hint="Mean absolute error as a share of mean demand; median over series"),
+        Column("9 of 10 below", numeric=True, wide_only=True),
+        Column("Against last week", numeric=True, hint="Error divided by that of repeating the last season; below 1 is better"),
+        Column("Better than it", numeric=True, wide_only=True, hint="Share of series whose forecast beats repeating the last season"),
+        Column("80 % band held", numeric=True),
+        Column("90 % band held", numeric=True, wide_only=True),
+    ]  # fmt: skip
+    return section("By metric", table(heads, body, "Accuracy by metric"), note="on past cutoffs of this estate")
+
+
+def _coverage(view: View, rows: pl.DataFrame) -> Component:
+    sums = _ordered(
+        rows.group_by("metric").agg(
+            pl.col("coverage_80").fill_nan(None).mean(),
+            pl.col("coverage_90").fill_nan(None).mean(),
+            pl.col("coverage_80").fill_nan(None).count().alias("series"),
+        )
+    ).filter(pl.col("series") > 0)
+    if sums.is_empty():
+        return section("Did the bands hold?", html.P("Not scored yet.", className="caption"))
+    figure = coverage_chart(
+        [text.metric(name) for name in sums["metric"]],
+        np.column_stack([sums["coverage_80"].to_numpy(), sums["coverage_90"].to_numpy()]),
+        sums["series"].to_numpy().astype(np.int64),
+        view.palette,
+    )
+    return section(
+        "Did the bands hold?",
+        graph(figure, "Measured against promised coverage", 76 + 34 * sums.height, "coverage"),
+        html.P("A dot left of its dashed line: the band was too narrow; right of it: wider than needed.", className="caption"),
+    )  # fmt: skip
+
+
+def _makers(rows: pl.DataFrame) -> Component:
+    made = rows.group_by("made_by").len().sort("len", "made_by", descending=[True, False])
+    body: list[list[Children]] = [
+        [row[0], f"{row[1]:,}", text.percent(row[1] / rows.height, 0)] for row in made.head(8).iter_rows()
+    ]
+    refusals = (
+        rows.filter(pl.col("refusal").is_not_null()).group_by("refusal").len().sort("len", descending=True).head(4)
+    )
+    reasons = [html.Li(f"{count:,}: {reason}") for reason, count in refusals.iter_rows()]
+    return section(
+        "Who made them",
+        table([Column("Forecaster"), Column("Series", numeric=True), Column("", numeric=True)], body, "Forecasters"),
+        html.P("Simpler forecasts, and why:", className="caption") if reasons else None,
+        html.Ul(reasons, className="caption reasons") if reasons else None,
+    )
+
+
+def _worst(view: View, scored: pl.DataFrame) -> Component:
+    """Where not to trust the line: the largest errors."""
+    rows = scored.sort("relative_error", descending=True).head(WORST)
+    body: list[list[Children]] = [
+        [
+            link(row["subject"], view.link(f"/{row['scope']}", name=row["subject"], metric=row["metric"])),
+            text.metric(row["metric"]),
+            row["made_by"],
+            text.percent(row["relative_error"]),
+            text.plain(row["scaled_error"]),
+            text.percent(row["coverage_80"]),
+            html.Span(text.sentence((row["notes"] or "").split("; ")[0]), className="range"),
+        ]
+        for row in rows.iter_rows(named=True)
+    ]
+    heads = [
+        Column("Of"), Column("Metric"), Column("Forecaster", wide_only=True), Column("Error", numeric=True),
+        Column("Against last week", numeric=True), Column("80 % band held", numeric=True), Column("Note", wide_only=True),
+    ]  # fmt: skip
+    return section("Least accurate", table(heads, body, "Least accurate series"), note="share of mean demand")
+
+
+def _replay(view: View, metric: str, grain: str) -> Component | None:
+    scores = view.estate.replay_scores.filter(pl.col("tier").is_null())
+    if scores.is_empty():
+        scores = view.estate.replay_scores
+    if scores.is_empty():
+        return None
+    known = scores["metric"].unique().sort().to_list()
+    metric = pick(metric, known, known[0])
+    mine = scores.filter(pl.col("metric") == metric)
+    entries = [(text.metric(one), view.link("/accuracy", grain=grain, metric=one), one == metric) for one in known]
+    drawn = [
+        Score(row["policy"], row["allocated"], row["breached_hours"])
+        for row in mine.iter_rows(named=True)
+        if text.known(row["allocated"]) and text.known(row["breached_hours"])
+    ]
+    windows = mine["entity_windows"].max()
+    return section(
+        "Sizing policies replayed on history",
+        tabs("Metric", *entries),
+        graph(frontier_chart(drawn, view.palette), "Held against hours too small, by policy", 320, "frontier"),
+        html.P(
+            "Each policy sized past weeks from what was known before them. Lower left is better."
+            + (f" {text.plural(int(windows), 'week')} of resources replayed." if windows else ""),  # type: ignore[call-overload]
+            className="caption",
+        ),
+    )
+
+
+PAGE = Page(path="/accuracy", title="Accuracy", layout=layout, icon="accuracy")

@@ -1,0 +1,203 @@
+"""Costs: what is paid, by whom, what is expected, and what the recommended sizes would cost."""
+
+from __future__ import annotations
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.costs import GROUPS, by_group, future_cost, ledger, month_totals
+from dashboard.figures.spend import spend_chart
+from dashboard.page import Page
+from dashboard.pages import overview
+from dashboard.proof import pick
+from dashboard.view import View
+from dashboard.widgets import (
+    Children,
+    Column,
+    columns,
+    graph,
+    key,
+    link,
+    nothing,
+    page,
+    section,
+    share_bar,
+    state,
+    table,
+    tabs,
+)
+
+
+def layout(view: View, /, by: str = "service", **_: str) -> Component:
+    """Months, the ledger, and the table by `by`."""
+    if view.resources.is_empty():
+        return overview.empty(view)
+    by = pick(by, list(GROUPS), "service")
+    return page(
+        answer(view),
+        columns(_months(view), _ledger(view)),
+        _groups(view, by),
+        aside=html.Div(
+            [
+                html.Span(className="icon icon-download", **{"aria-hidden": "true"}),
+                html.A("CSV", href=view.link("/download/costs.csv", by=by), download=True),
+                " · ",
+                html.A("XLSX", href=view.link("/download/costs.xlsx", by=by), download=True),
+            ],
+            className="downloads",
+        ),
+    )
+
+
+def answer(view: View) -> str:
+    """`EUR 212,300 a month is paid now, 241,000 (230,000–255,000) expected in a year; 18,400 buys nothing used.`"""
+    currency = view.estate.currency
+    here = view.resources
+    total = here["monthly_cost"].sum() or 0.0
+    if not total:
+        return "No prices are known yet."
+    unused = here["unused_cost"].sum() or 0.0
+    parts = [f"{text.money(total, currency)} a month is paid now"]
+    ahead = future_cost(view, 12)
+    if ahead is not None:
+        cost, low, high = ahead
+        band = f" ({text.money_bare(low)}–{text.money_bare(high)})" if low is not None and high is not None else ""
+        parts[0] += f", {text.money_bare(cost)}{band} expected in a year"
+    if unused > 0:
+        parts.append(f"{text.money_bare(unused)} of it is for capacity nobody uses ({text.percent(unused / total)})")
+    return "; ".join(parts) + "."
+
+
+def _months(view: View) -> Component:
+    totals = month_totals(view)
+    if totals.height < 2:
+        return section(
+            "By month",
+            nothing("Not enough months for a chart.", "It fills as the inventory gets a history."),
+        )
+    ahead = totals["is_forecast"].to_numpy()
+    figure = spend_chart(
+        totals["month"].to_list(),
+        totals["cost"].to_numpy(),
+        totals["low"].to_numpy(),
+        totals["high"].to_numpy(),
+        ahead,
+        view.estate.currency,
+        view.palette,
+    )
+    swatches = [("past", "paid at the prices now")]
+    if ahead.any():
+        swatches.append(("ahead", "expected, with its range"))
+    return section("By month", key(*swatches), graph(figure, "Cost by month", 270))
+
+
+def _ledger(view: View) -> Component:
+    """From what is paid now to what the recommended sizes cost; adds up to the cent."""
+    currency = view.estate.currency
+    here = view.resources
+    total = here["monthly_cost"].sum() or 0.0
+    rows: list[list[Children]] = [["Paid now, at list prices", "", html.Strong(text.money_bare(total))]]
+    after = total
+    for status, action, count, change in ledger(here):
+        after += change
+        tab = "needed" if status in ("under_provisioned", "at_risk") else "idle" if status == "idle" else "worth"
+        rows.append(
+            [
+                html.Span([state(status), html.Span(f" · {text.ACTION_WORDS.get(action, action)}", className="range")]),
+                link(f"{count:,}", view.link("/provisioning", tab=tab), className="plain"),
+                f"{'+' if change > 0 else ''}{text.money_bare(change)}",
+            ]
+        )  # fmt: skip
+    rows.append([html.Strong("At the recommended sizes"), "", html.Strong(text.money_bare(after))])
+    unpriced = here["monthly_cost"].null_count()
+    saved = sum(-change for *_, change in ledger(here) if change < 0)
+    unused = here["unused_cost"].sum() or 0.0
+    notes = []
+    if unused > saved + 0.5:
+        notes.append(
+            f"Of {text.money(unused, currency)} for unused capacity, {text.money_bare(unused - saved)} cannot be"
+            " saved by a recommended change."
+        )
+    if unpriced:
+        notes.append(f"{text.plural(unpriced, 'resource')} without a known price, not counted.")
+    return section(
+        "From list to recommended",
+        table(
+            [Column(""), Column("Resources", numeric=True), Column(f"{currency} a month", numeric=True)],
+            rows,
+            "From what is paid now to the recommended sizes",
+        ),
+        html.P(" ".join(notes), className="caption") if notes else None,
+    )
+
+
+def _groups(view: View, by: str) -> Component:
+    currency = view.estate.currency
+    rows = by_group(view.resources, by)
+    total = rows["cost"].sum() or 1.0
+    entries = [(group, view.link("/costs", by=group), group == by) for group in GROUPS]
+    body: list[list[Children]] = []
+    for row in rows.iter_rows(named=True):
+        body.append(
+            [
+                _group_name(view, by, row["name"]),
+                f"{row['resources']:,}",
+                text.money_bare(row["cost"]),
+                html.Span([share_bar(row["cost"], total), html.Span(f" {text.percent(row['cost'] / total)}", className="num")], className="use"),
+                text.money_bare(row["idle"]),
+                text.money_bare(row["over"]),
+                text.percent(row["unused"] / row["cost"], 0) if row["cost"] else text.NONE,
+                f"{'+' if row['change'] > 0 else ''}{text.money_bare(row['change'])}",
+            ]
+        )  # fmt: skip
+    sums = rows.select(pl.col("resources", "cost", "idle", "over", "unused", "change").sum()).row(0, named=True)
+    body.append(
+        [html.Strong("All")]
+        + [html.Strong(words) for words in (
+            f"{sums['resources']:,}", text.money_bare(sums["cost"]), "", text.money_bare(sums["idle"]),
+            text.money_bare(sums["over"]), text.percent(sums["unused"] / sums["cost"], 0) if sums["cost"] else text.NONE,
+            f"{'+' if sums['change'] > 0 else ''}{text.money_bare(sums['change'])}",
+        )]
+    )  # fmt: skip
+    heads = [
+        Column(by.capitalize()),
+        Column("Resources", numeric=True, wide_only=True),
+        Column(f"{currency} a month", numeric=True),
+        Column("Share", width="17%", wide_only=True),
+        Column("Idle", numeric=True, hint="Paid for resources nobody uses"),
+        Column("Unused in use", numeric=True, hint="Paid for capacity above the recommended size"),
+        Column("Unused", numeric=True, wide_only=True),
+        Column("If changed", numeric=True, hint="Change of the cost at the recommended sizes"),
+    ]
+    return section("By owner", tabs("By", *entries), table(heads, body, f"Costs by {by}"))
+
+
+def _group_name(view: View, by: str, name: str | None) -> Children:
+    if name is None:
+        return html.Span("not known", className="quiet")
+    if by == "service":
+        return link(name, view.link("/service", name=name))
+    if by == "kind":
+        return link(name, view.link("/resources", kind=name))
+    narrowed = View(view.estate, {**view.place, by: (name,)}, view.now, view.palette)
+    return link(text.provider(name) if by == "provider" else name, narrowed.link("/costs", by="service"))
+
+
+def money_table(view: View, by: str) -> pl.DataFrame:
+    """The table as a file has it: plain numbers, every column named with its unit."""
+    currency = view.estate.currency
+    unit = f"{currency}/month"
+    return by_group(view.resources, by).select(
+        pl.col("name").fill_null("not known").alias(by),
+        "resources",
+        pl.col("unpriced").alias("resources without price"),
+        pl.col("cost").round(2).alias(f"cost {unit}"),
+        pl.col("idle").round(2).alias(f"idle {unit}"),
+        pl.col("over").round(2).alias(f"unused in use {unit}"),
+        pl.col("change").round(2).alias(f"change at recommended sizes {unit}"),
+    )
+
+
+PAGE = Page(path="/costs", title="Costs", layout=layout, icon="costs")

@@ -1,0 +1,202 @@
+"""Provisioning: what to change, why, and what it saves or costs."""
+
+from __future__ import annotations
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.grid import grid, name, number, status, word_filter, words
+from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
+from dashboard.page import Page
+from dashboard.pages import overview
+from dashboard.proof import chart, pick
+from dashboard.recommendation import target_of, verdict
+from dashboard.view import View
+from dashboard.widgets import link, nothing, page, state, tabs
+
+CHANGES = pl.col("action").is_not_null() & (pl.col("action") != "keep")
+TABS = {
+    "needed": CHANGES & pl.col("status").is_in(["under_provisioned", "at_risk"]),
+    "worth": CHANGES & ~pl.col("status").is_in(["under_provisioned", "at_risk", "idle"]),
+    "idle": CHANGES & (pl.col("status") == "idle"),
+    "all": CHANGES,
+}
+"""Tab -> which recommendations it holds; the first three share nothing."""
+
+TAB_WORDS = {"needed": "needed", "worth": "worth it", "idle": "idle", "all": "all changes"}
+
+
+def layout(
+    view: View,
+    /,
+    tab: str = "",
+    service: str = "",
+    words: str = "",
+    open: str = "",
+    span: str = DEFAULT_SPAN,
+    metric: str = "",
+    **_: str,
+) -> Component:
+    """The changes of one tab; `open` names the resource whose proof is shown."""
+    if view.resources.is_empty():
+        return overview.empty(view)
+    here = view.resources.filter(pl.col("service") == service) if service else view.resources
+    counts = {key: here.filter(chosen).height for key, chosen in TABS.items()}
+    tab = pick(tab, list(TABS), next((key for key in ("needed", "worth", "idle") if counts[key]), "all"))
+    rows = here.filter(TABS[tab])
+    # What is needed is ordered by urgency, what is worth it by money.
+    rows = (
+        rows.sort("severity", "saving", descending=[True, False])
+        if tab == "needed"
+        else rows.sort("saving", descending=True, nulls_last=True)
+    )
+    entries = [
+        (
+            [TAB_WORDS[key], html.Span(f"{counts[key]:,}", className="count")],
+            view.link("/provisioning", tab=key, service=service),
+            key == tab,
+        )
+        for key in TABS
+    ]
+    limit = [
+        html.Span(
+            [f"service {service} ", link("×", view.link("/provisioning", tab=tab), title="Show every service")],
+            className="limit",
+        )
+    ] if service else []  # fmt: skip
+    return page(
+        answer(view, here),
+        html.Div(
+            [
+                tabs("Changes", *entries),
+                html.Div([*limit, word_filter("provisioning-grid", words)], className="filters"),
+            ],
+            className="tab-line",
+        ),
+        _detail(view, here, open, tab, service, span, metric),
+        _grid(view, rows, words)
+        if rows.height
+        else nothing(
+            f"Nothing is {TAB_WORDS[tab]}." if tab != "all" else "Nothing needs a change.",
+            "Resources that keep their size are not listed here.",
+        ),
+        _sum(view, rows),
+    )
+
+
+def answer(view: View, here: pl.DataFrame) -> str:
+    """`63 changes would save EUR 14,100 a month; 5 are needed to stay safe.`"""
+    saving = here.filter(TABS["worth"] | TABS["idle"])
+    needed = here.filter(TABS["needed"])
+    if not saving.height and not needed.height:
+        return "No change is needed, and none would pay."
+    amount = saving["saving"].sum() or 0.0
+    parts = []
+    if saving.height:
+        money = text.money(amount, view.estate.currency)
+        parts.append(f"{text.plural(saving.height, 'change')} would save {money} a month")
+    if needed.height:
+        cost = -(needed["saving"].sum() or 0.0)
+        verb = "is" if needed.height == 1 else "are"
+        what = f"{text.plural(needed.height, 'change')} {verb}" if not saving.height else f"{needed.height:,} {verb}"
+        more = f", for {text.money(cost, view.estate.currency)} a month more" if cost > 0 else ""
+        parts.append(f"{what} needed to stay safe{more}")
+    return "; ".join(parts) + "."
+
+
+def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
+    keep = view.link("").removeprefix("?")
+    currency = view.estate.currency
+    frame = rows.select(
+        "resource",
+        "service",
+        "status",
+        pl.concat_str([pl.col("from_type"), pl.col("from_size")], separator=", ", ignore_nulls=True).alias("now"),
+        pl.when(pl.col("to_type").is_null() | (pl.col("to_type") == pl.col("from_type")))
+        .then(pl.col("to_size"))
+        .otherwise(pl.concat_str([pl.col("to_type"), pl.col("to_size")], separator=", ", ignore_nulls=True))
+        .alias("then"),
+        pl.coalesce("advice", "because").alias("why"),
+        "breach_now",
+        "breach_then",
+        "confidence",
+        "buy_by",
+        "cost_now",
+        (-pl.col("saving")).alias("change"),
+    )
+    columns = [
+        name("resource", "Resource", "/resource", keep, 140),
+        status("status", "State", 155),
+        words("service", "Service", 105),
+        words("now", "Now", 170),
+        {**words("then", "To", 170), "cellRenderer": "OpenLink", "cellRendererParams": {"key_field": "resource"}},
+        words("why", "Why", 300, flex=1, minWidth=200),
+        number("breach_now", "Too small now", "share", 110, headerTooltip="Expected share of hours whose peak exceeds the size"),
+        number("breach_then", "then", "share", 80),
+        words("confidence", "Confidence", 100),
+        number("cost_now", f"{currency} now", "money", 90),
+        number("change", "Change", "change", 90),
+    ]  # fmt: skip
+    if frame["buy_by"].null_count() < frame.height:
+        columns.insert(6, number("buy_by", "Buy by", "date", 110))
+    return html.Div(
+        grid("provisioning-grid", columns, frame, "Recommended changes", row_id="resource", most_rows=16, words=typed),
+        **{"data-opens": "row"},
+    )  # fmt: skip
+
+
+def _detail(view: View, here: pl.DataFrame, open: str, tab: str, service: str, span: str, metric: str) -> Component | None:
+    """The proof of one recommendation: past demand against both sizes, and the verdict."""
+    found = here.filter(pl.col("resource") == open)
+    if found.is_empty():
+        return None
+    row = found.row(0, named=True)
+    metrics = metrics_of(view.estate, "resource", open)
+    leading = [reason.partition(":")[0].strip() for reason in row["reasons"].split(",")]
+    metric = pick(metric, metrics, next((m for m in leading if m in metrics), metrics[0] if metrics else ""))
+    span = pick(span, list(SPANS), DEFAULT_SPAN)
+    query = {"tab": tab, "service": service, "open": open}
+    entries = [
+        (text.metric(one), view.link("/provisioning", **query, metric=one, span=span), one == metric)
+        for one in metrics
+    ]
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(link(open, view.link("/resource", name=open))),
+                    state(row["status"]),
+                    html.Span(text.sentence(row["because"]), className="note"),
+                    link("Close", view.link("/provisioning", tab=tab, service=service), className="close"),
+                ],
+                className="detail-head",
+            ),
+            tabs("Metrics", *entries),
+            chart(
+                view, "resource", open, metric, span, "/provisioning",
+                query=query, other=target_of(view, row, metric), height=260,
+            ) if metric else None,
+            verdict(view, row),
+        ],
+        className="detail",
+        id="detail",
+        **{"aria-label": f"Proof for {open}"},
+    )  # fmt: skip
+
+
+def _sum(view: View, rows: pl.DataFrame) -> Component | None:
+    if not rows.height or rows["saving"].null_count() == rows.height:
+        return None
+    priced = rows.height - rows["saving"].null_count()
+    note = "" if priced == rows.height else f"; {text.plural(rows.height - priced, 'change')} without a known price"
+    total = -rows["saving"].sum()
+    sign = "+" if total > 0 else ""
+    return html.P(
+        f"Together {sign}{text.money(total, view.estate.currency)} a month{note}. Savings are counted once per resource.",
+        className="caption",
+    )  # fmt: skip
+
+
+PAGE = Page(path="/provisioning", title="Provisioning", layout=layout, icon="provisioning")

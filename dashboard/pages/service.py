@@ -1,0 +1,197 @@
+"""One service: when which of its metrics runs out, its resources, its cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.grid import grid, name, number, status, words
+from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
+from dashboard.outlook import decide_by, row_whisker, runs_out, when
+from dashboard.page import Page
+from dashboard.proof import chart, metric_tabs, pick
+from dashboard.view import View
+from dashboard.widgets import Children, Column, facts, link, nothing, page, section, state, table, whisker_axis
+from data.errors import UnknownName
+
+AXIS_DAYS = 365
+
+
+def layout(
+    view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str
+) -> Component:
+    """The service `name`, with the chart of `metric` looking `span` days ahead."""
+    estate = view.estate
+    everything = estate.resources.filter(pl.col("service").is_not_null())
+    if not name:
+        return page("Which service?", nothing("No service is named in the address.", link("All services", "/services")))
+    mine = everything.filter(pl.col("service") == name)
+    if mine.is_empty():
+        raise UnknownName("service", name, everything["service"].unique().to_list())
+
+    metrics = metrics_of(estate, "service", name)
+    rows = _rows(view, name, mine)
+    urgent = [row["metric"] for row in rows if row["metric"] in metrics]
+    metric = pick(metric, metrics, urgent[0] if urgent else metrics[0] if metrics else "")
+    span = pick(span, list(SPANS), DEFAULT_SPAN)
+    states = {
+        found: worst
+        for found in metrics
+        if (worst := _worst(estate.metric_findings.filter(pl.col("metric") == found), mine)) is not None
+    }
+    first = mine.row(0, named=True)
+    sites = mine["site"].drop_nulls().unique().sort().to_list()
+    line = [
+        f"tier {first['tier']}" if first["tier"] else None,
+        f"team {first['team']}" if first["team"] else None,
+        f"owner {first['owner']}" if first["owner"] else None,
+        text.listing(sites) or None,
+        text.plural(mine.height, "resource"),
+    ]
+    proof = (
+        chart(view, "service", name, metric, span, "/service", event_names=[name, *mine["resource"].to_list(), *sites])
+        if metric
+        else nothing("Nothing was measured of this service yet.", "It fills when a source reports its resources.", "headroom run")
+    )  # fmt: skip
+    return page(
+        answer(view, name, rows, metric),
+        html.P(" · ".join(part for part in line if part), className="byline"),
+        html.Div(
+            [metric_tabs(view, "/service", name, metrics, metric, span, states), proof]
+        ),
+        _outlook(view, rows),
+        _resources(view, mine),
+        _cost(view, name, mine),
+    )  # fmt: skip
+
+
+def answer(view: View, name: str, rows: list[dict[str, Any]], metric: str) -> str:
+    """`orders-db: storage runs out on 12 Jan (3–30); buying takes 20 days, so decide by 14 Dec.`"""
+    today = view.estate.today
+    if not rows:
+        return f"{name}: nothing is known yet about when it runs out."
+    row = rows[0]
+    whose = "" if row["scope"] == "service" else f" of {row['subject']}"
+    clause = runs_out(row, today)
+    if whose:
+        head, _, rest = clause.partition(" ")
+        word = text.metric(row["metric"])
+        clause = clause.replace(word, f"{word}{whose}", 1) if clause.startswith(word) else f"{head}{whose} {rest}"
+    if row["date_mid"] is None and row["state"] != "exhausted_now":
+        if row["date_low"] is None and row["state"] == "not_within_horizon":
+            return f"{name} has the capacity it needs for a year."
+        return f"{name}: {clause}."
+    by = decide_by(row, today)
+    return f"{name}: {clause}{'; ' + by if by else ''}."
+
+
+def _rows(view: View, name: str, mine: pl.DataFrame) -> list[dict[str, Any]]:
+    """What is known about when it runs out: of the service, and of its resources where sooner."""
+    own = view.estate.exhaustion.filter((pl.col("scope") == "service") & (pl.col("subject") == name))
+    parts = view.estate.exhaustion.filter(
+        (pl.col("scope") == "resource")
+        & pl.col("subject").is_in(mine["resource"].implode())
+        & (pl.col("date_mid").is_not_null() | (pl.col("state") == "exhausted_now"))
+    )
+    rows = pl.concat([parts, own]).sort(pl.col("state") != "exhausted_now", "date_mid", nulls_last=True)
+    return rows.to_dicts()
+
+
+def _worst(findings: pl.DataFrame, mine: pl.DataFrame) -> str | None:
+    found = findings.filter(pl.col("resource").is_in(mine["resource"].implode()))["status"].to_list()
+    return next((status for status in ("under_provisioned", "at_risk") if status in found), None)
+
+
+def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
+    if not rows:
+        return None
+    today = view.estate.today
+    body: list[list[Children]] = [
+        [
+            text.metric(row["metric"]),
+            "the service"
+            if row["scope"] == "service"
+            else link(row["subject"], view.link("/resource", name=row["subject"], metric=row["metric"])),
+            row_whisker(row, today, AXIS_DAYS),
+            html.Span(when(row, today)),
+            text.probability(row["p28"]),
+            text.probability(row["p90"]),
+            text.probability(row["p365"]),
+        ]
+        for row in rows[:8]
+    ]
+    heads = [
+        Column("Metric"),
+        Column("Of"),
+        Column(whisker_axis(today, AXIS_DAYS), width="34%", wide_only=False),
+        Column("Runs out"),
+        Column("Within 28 days", numeric=True, wide_only=True),
+        Column("90 days", numeric=True),
+        Column("a year", numeric=True, wide_only=True),
+    ]
+    return section(
+        "When it runs out",
+        table(heads, body, "When each metric runs out"),
+        note=text.sentence(f"assuming {rows[0]['assumes']}") if rows[0]["assumes"] else None,
+    )
+
+
+def _resources(view: View, mine: pl.DataFrame) -> Component:
+    keep = ""
+    frame = mine.select(
+        "resource", "kind", "provider", "site", "instance_type", "status", "because", "monthly_cost", "unused_cost"
+    )
+    return section(
+        text.plural(mine.height, "resource"),
+        grid(
+            "service-resources",
+            [
+                name("resource", "Resource", "/resource", keep, 160),
+                words("kind", "Kind", 90),
+                words("site", "Site", 110),
+                words("instance_type", "Type", 120),
+                status("status", "State", 160),
+                words("because", "Why", 330, flex=1),
+                number("monthly_cost", f"{view.estate.currency} a month", "money", 110),
+                number("unused_cost", "Unused", "money", 90),
+            ],
+            frame,
+            "Resources of the service",
+            row_id="resource",
+            most_rows=12,
+        ),
+        note=link("in the list of all", view.link("/resources", service=mine["service"][0])),
+    )
+
+
+def _cost(view: View, service: str, mine: pl.DataFrame) -> Component:
+    currency = view.estate.currency
+    months = view.estate.monthly_costs.filter(pl.col("service") == service)
+    past = months.filter(~pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
+    ahead = months.filter(pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
+    cost, unused = mine["monthly_cost"].sum(), mine["unused_cost"].sum()
+    total = view.estate.resources["monthly_cost"].sum() or 0.0
+    by_state = [
+        html.Span([state(row[0]), f" {row[1]}"], className="cell")
+        for row in mine.group_by("status").len().sort("len", descending=True).iter_rows()
+    ]
+    return section(
+        "Cost",
+        facts(
+            ("Paid now", f"{text.money(cost, currency)} a month"),
+            ("Of all that is paid", text.percent(cost / total) if total else None),
+            ("For unused capacity", f"{text.money(unused, currency)} a month"),
+            ("A year ago", f"{text.money(past['cost'][0], currency)} a month" if past.height > 11 else None),
+            (f"Expected in {ahead['month'][-1]:%b %Y}" if ahead.height else "",
+             f"{text.money(ahead['cost'][-1], currency)} a month" if ahead.height else None),
+            ("Resources by state", html.Span(by_state, className="key")),
+        ),
+        note=link("what to change", view.link("/provisioning", service=service)),
+    )  # fmt: skip
+
+
+PAGE = Page(path="/service", title="Services /", layout=layout, parent="/services")

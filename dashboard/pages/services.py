@@ -1,0 +1,62 @@
+"""Services: every service with its state per metric, what runs out next, and what it costs."""
+
+from __future__ import annotations
+
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.outlook import SOON
+from dashboard.page import Page
+from dashboard.pages import overview
+from dashboard.proof import pick
+from dashboard.service_rows import SORTS, service_rows, services_table
+from dashboard.view import View
+from dashboard.widgets import nothing, page, section
+
+
+def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
+    """The table, most urgent first unless asked otherwise."""
+    if view.resources.is_empty():
+        return overview.empty(view)
+    rows = service_rows(view)
+    if not rows:
+        return page(
+            "No resource here belongs to a service.",
+            nothing(
+                "Services are what the business calls its systems; they own resources.",
+                "Add a `service` column to the inventory of resources and load it again.",
+                "headroom ingest",
+            ),
+        )
+    sort = pick(sort, list(SORTS), "urgency")
+    today = view.estate.today
+    out = [
+        row.service
+        for row in rows
+        if row.next_out
+        and (
+            row.next_out["state"] == "exhausted_now"
+            or (row.next_out["date_mid"] and (row.next_out["date_mid"] - today).days <= SOON)
+        )
+    ]
+    short = [row for row in rows if any(state == "under_provisioned" for state, _, _ in row.cells.values())]
+    if not out and not short:
+        answer = f"All {len(rows)} services have the capacity they need for the next {SOON} days."
+    else:
+        answer = (
+            f"{len(out)} of {text.plural(len(rows), 'service')} {'runs' if len(out) == 1 else 'run'} out of something"
+            f" within {SOON} days{': ' + text.listing(out) if out else ''};"
+            f" {text.plural(len(short), 'service')} {'has' if len(short) == 1 else 'have'}"
+            " a resource that is too small now."
+        )
+    return page(
+        answer,
+        section(
+            text.plural(len(rows), "service"),
+            services_table(view, sorted(rows, key=SORTS[sort]), "/services"),
+            note=f"p95 of demand as a share of capacity; by {sort}, click a header to sort",
+        ),
+    )
+
+
+PAGE = Page(path="/services", title="Services", layout=layout, icon="services")
