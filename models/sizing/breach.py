@@ -8,6 +8,8 @@ something about this one's. Their mean is steadier than either.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,19 +37,41 @@ _LIMIT = 15.0
 """Logits are kept within this of zero."""
 
 
-def history_breach(evidence: Evidence, margin: float) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What is added to demand in the estimate from a resource's own history, as a fraction.
+
+    It follows the gap between the highest hour and the next ones: demand that runs against a wall, such as a
+    processor at its highest clock, comes back to the same height and needs next to none.
+    """
+
+    share: float = 0.5
+    """Of the gap."""
+    least: float = 0.005
+    most: float = 0.1
+
+    def of(self, evidence: Evidence) -> FloatArray:
+        """(n,) margins."""
+        margins: FloatArray = np.clip(self.share * evidence.top_gap, self.least, self.most)
+        return margins
+
+
+def history_breach(evidence: Evidence, margins: FloatArray) -> FloatArray:
     """(n, levels) mean over windows of the share of hours with demand x (1 + margin) above each level.
 
-    A window in which nothing was reported says nothing and is left out.
+    A window in which nothing was reported says nothing and is left out. `margins` is (n,).
     """
     rows = [WINDOWS.index(days) for days in HISTORY_WINDOWS]
     heard = (evidence.hours[rows] > 0)[:, :, None]
     mean = (evidence.hourly[rows] * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
     # Demand x (1 + margin) > level is demand > level / (1 + margin): the curve, moved up the grid.
-    steps = np.log1p(margin) * STEPS_TO_FULL / np.log(100)
-    whole, part = int(steps), steps - int(steps)
-    k = np.arange(len(LEVELS)) - whole
-    moved: FloatArray = (1 - part) * mean[:, np.maximum(k, 0)] + part * mean[:, np.maximum(k - 1, 0)]
+    steps = np.log1p(margins) * STEPS_TO_FULL / np.log(100)
+    whole = np.floor(steps).astype(np.intp)
+    part = (steps - whole)[:, None]
+    k = np.arange(len(LEVELS)) - whole[:, None]
+    near = np.take_along_axis(mean, np.maximum(k, 0), axis=1)
+    far = np.take_along_axis(mean, np.maximum(k - 1, 0), axis=1)
+    moved: FloatArray = (1 - part) * near + part * far
     return moved
 
 
@@ -58,14 +82,14 @@ def logistic_breach(table: NDArray[np.float32], coefficients: FloatArray) -> Flo
 
 
 def expected_breach(
-    evidence: Evidence, table: NDArray[np.float32], coefficients: FloatArray, margin: float, hard: bool
+    evidence: Evidence, table: NDArray[np.float32], coefficients: FloatArray, margin: Margin, hard: bool
 ) -> FloatArray:
     """(n, levels) mean of both estimates; `table` is the evidence's inputs.
 
     With a hard limit demand cannot exceed what is provisioned, so nothing is breached from there on;
     resources whose capacity nobody knows have no such limit.
     """
-    breach = (history_breach(evidence, margin) + logistic_breach(table, coefficients)) / 2
+    breach = (history_breach(evidence, margin.of(evidence)) + logistic_breach(table, coefficients)) / 2
     if hard:
         breach[~evidence.unlimited, STEPS_TO_FULL:] = 0
     return breach

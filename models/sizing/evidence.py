@@ -35,6 +35,9 @@ INPUTS = (
 )
 """Inputs of the regression, in the order of its coefficients; shares and sizes enter as logarithms."""
 
+TOP_HOURS = 12
+"""How many hours the highest peak is compared with to see whether demand stops at a wall."""
+
 WINDOWS = (1, 3, 7, 28, 91, 10_000)
 """Days over which hours above a level are counted; the last means all there is."""
 
@@ -54,6 +57,9 @@ class Evidence:
     """(n, t) hourly peak / scale; NaN = unreported."""
     index: IndexArray
     """(n, t) level index of `shares`."""
+    top_gap: FloatArray
+    """(n,) how far the highest hour of 28 days lies above the TOP_HOURS next ones, as a logarithm: near 0
+    where demand runs against a wall, large where the highest hour stands alone."""
     hourly: FloatArray
     """(windows, n, levels) share of the reported hours above each level in the last WINDOWS days."""
     hours: NDArray[np.int64]
@@ -73,7 +79,16 @@ def gather(history: Panel) -> Evidence:
     shares = (history.peak / scale[:, None]).astype(np.float32)
     index = level_index(shares)
     hourly, hours = exceedance(index, [24 * days for days in WINDOWS])
-    return Evidence(scale, unlimited, shares, index, hourly, hours)
+    return Evidence(scale, unlimited, shares, index, _top_gap(shares), hourly, hours)
+
+
+def _top_gap(shares: NDArray[np.float32]) -> FloatArray:
+    recent = shares[:, -24 * 28 :]
+    lowered = np.maximum(np.where(np.isnan(recent), 0, recent), _SMALLEST)
+    place = max(lowered.shape[1] - 1 - TOP_HOURS, 0)
+    runner_up = np.partition(lowered, place, axis=1)[:, place]
+    gap: FloatArray = np.log(lowered.max(axis=1) / runner_up).astype(float)
+    return gap
 
 
 def scale_of(history: Panel) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray, Panel
-from models.sizing.breach import expected_breach, fit, rows_in_doubt
+from models.sizing.breach import Margin, expected_breach, fit, rows_in_doubt
 from models.sizing.evidence import Evidence, gather, inputs, outcome
 from models.sizing.price import Trial, choices, trial
 
@@ -71,7 +71,7 @@ def trials(
     *,
     refit: bool,
     ridge: float,
-    margin: float,
+    margin: Margin,
     hard: bool,
     ceiling: float,
     lowest: int,

@@ -9,14 +9,14 @@ weights say where that must not happen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import HOUR, FloatArray, Panel
-from models.sizing.breach import SHIPPED, expected_breach
+from models.sizing.breach import SHIPPED, Margin, expected_breach
 from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
 from models.sizing.learning import learned, past_holds, trials
@@ -32,9 +32,9 @@ _CHUNK = 1000
 class Marginal:
     """Sizes where one more unit no longer pays, at one price of breach for the fleet."""
 
-    margin: float = 0.05
+    margin: Margin = field(default_factory=Margin)
     """Added to demand in the estimate from a resource's own history."""
-    move_only_if: float = 0.02
+    move_only_if: float = 0.03
     """A size in force is kept unless moving pays more than this share of what is provisioned."""
     ceiling: float = 1.0
     """No resource's expected breach may be above this; 0.05 costs 0 to 3 % of allocation, less for rare
