@@ -44,6 +44,8 @@ class Block:
     """Ends in a line feed. Of a line that is too long, its beginning."""
     first_line: int
     """1 is the first line of the file."""
+    lines: int
+    """How many there are."""
     too_long: bool = False
     """The line exceeds the limit; `text` is where it starts."""
 
@@ -146,22 +148,20 @@ def _cut(chunks: Iterator[bytes], path: Path, line_limit: int) -> Iterator[Block
         if end:
             text = carried.getvalue() + chunk[:end]
             carried = io.BytesIO()
-            yield from _bounded(text, line, line_limit)
-            line += text.count(b"\n")
+            count = text.count(b"\n")
+            yield from _bounded(text, line, count, line_limit)
+            line += count
         carried.write(chunk[end:])
         if carried.tell() > line_limit:
-            yield Block(carried.getvalue()[:1_000], line, too_long=True)
+            yield Block(carried.getvalue()[:1_000], line, 1, too_long=True)
             carried, skipping = io.BytesIO(), True
     rest = carried.getvalue()
     if rest:
-        yield from _bounded(rest + b"\n", line, line_limit)
+        yield from _bounded(rest + b"\n", line, 1, line_limit)
 
 
-def _bounded(text: bytes, first_line: int, limit: int) -> Iterator[Block]:
+def _bounded(text: bytes, first_line: int, lines: int, limit: int) -> Iterator[Block]:
     """The block, cut around lines that are longer than the limit."""
-    if len(text) <= limit:
-        yield Block(text, first_line)
-        return
     # Every stretch of `limit` bytes without a line end holds a line that is too long: hop from end to end.
     start, line, position = 0, first_line, 0
     while position < len(text):
@@ -170,10 +170,11 @@ def _bounded(text: bytes, first_line: int, limit: int) -> Iterator[Block]:
             position = hop
             continue
         if position > start:
-            yield Block(text[start:position], line)
-            line += text.count(b"\n", start, position)
-        yield Block(text[position : position + 1_000], line, too_long=True)
+            before = text.count(b"\n", start, position)
+            yield Block(text[start:position], line, before)
+            line += before
+        yield Block(text[position : position + 1_000], line, 1, too_long=True)
         line += 1
         start = position = text.index(b"\n", position) + 1
     if start < len(text):
-        yield Block(text[start:], line)
+        yield Block(text[start:] if start else text, line, lines - (line - first_line))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +50,7 @@ def read_delimited(path: Path, how: Delimited) -> Iterator[Piece]:
     origin = str(path)
     names = list(how.columns)
     header_found = not how.header
+    first = 0
     for block in blocks(path, encoding=how.encoding, line_limit=how.line_limit):
         if block.too_long:
             reason = f"line is longer than {how.line_limit:,} bytes"
@@ -69,7 +70,10 @@ def read_delimited(path: Path, how: Delimited) -> Iterator[Piece]:
             names = _invented(text, line, how)
             if not names:
                 continue
-        yield _piece(text, line, names, how, origin)
+        count = block.lines - (line - block.first_line)
+        piece = _piece(text, line, count, names, how, origin)
+        first = first or line
+        yield replace(piece, first_line=first)
     if not header_found:
         raise SourceError(f"{path}: has no header line; set header = false if it never has one")
     if not names:
@@ -93,7 +97,7 @@ def _header(text: bytes, line: int, how: Delimited) -> tuple[list[str] | None, b
         line += 1
         if not head.strip() or _skipped(head, how):
             continue
-        return _distinct([name.strip() for name in _fields(head, how)]), text, line
+        return distinct([name.strip() for name in fields_of(head, how)]), text, line
     return None, text, line
 
 
@@ -103,7 +107,7 @@ def _invented(text: bytes, line: int, how: Delimited) -> list[str]:
     return [] if found is None else [f"column_{i}" for i in range(1, len(found) + 1)]
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """Names that occur again get their number: `size`, `size_2`."""
     seen: dict[str, int] = {}
     distinct = []
@@ -117,7 +121,7 @@ def _skipped(line: str, how: Delimited) -> bool:
     return how.skip_matching is not None and re.search(how.skip_matching, line) is not None
 
 
-def _fields(line: str, how: Delimited) -> list[str]:
+def fields_of(line: str, how: Delimited) -> list[str]:
     """The fields of one line; a broken quote is taken as text."""
     if how.separator == WHITESPACE:
         return line.split()
@@ -126,8 +130,7 @@ def _fields(line: str, how: Delimited) -> list[str]:
     return next(csv.reader([line], delimiter=how.separator, quotechar=how.quote), [])
 
 
-def _piece(text: bytes, line: int, names: list[str], how: Delimited, origin: str) -> Piece:
-    count = text.count(b"\n")
+def _piece(text: bytes, line: int, count: int, names: list[str], how: Delimited, origin: str) -> Piece:
     if how.skip_matching is None and how.separator != WHITESPACE:
         rows = _whole(text, count, names, how)
         if rows is not None:
@@ -137,8 +140,6 @@ def _piece(text: bytes, line: int, names: list[str], how: Delimited, origin: str
 
 def _whole(text: bytes, count: int, names: list[str], how: Delimited) -> pl.DataFrame | None:
     """The block in one go; None unless every line is exactly one row of the right width."""
-    if b"\n\n" in text or b"\n\r\n" in text or text[:1] in (b"\n", b"\r"):
-        return None
     quoted = how.quote is not None and how.quote.encode() in text
     try:
         rows = pl.read_csv(
@@ -152,6 +153,8 @@ def _whole(text: bytes, count: int, names: list[str], how: Delimited) -> pl.Data
         return None
     if rows.height != count or rows.width != len(names):
         return None
+    if rows[rows.columns[0]].null_count() and (rows.width == 1 or rows.filter(pl.all().is_null()).height):
+        return None  # there are blank lines
     if rows[rows.columns[-1]].null_count() and text.count(how.separator.encode()) != count * (len(names) - 1):
         return None  # a line may have too few fields: polars fills them up
     rows.columns = names

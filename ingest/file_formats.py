@@ -14,11 +14,13 @@ from data.errors import ConfigError, SourceError
 from ingest.blocks import LINE_LIMIT, blocks
 from ingest.delimited import WHITESPACE, Delimited, read_delimited
 from ingest.pieces import LINE, Piece, rejections
+from ingest.prometheus_reply import read_reply
+from ingest.whole_texts import read_fixed_width, read_transposed
 
 ROWS_AT_ONCE = 250_000
 """Rows of a piece of a Parquet file."""
 
-FORMATS = ("auto", "csv", "tsv", "parquet", "ndjson")
+FORMATS = ("auto", "csv", "tsv", "parquet", "ndjson", "prometheus")
 _ENDINGS = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson",
@@ -41,6 +43,9 @@ class Format:
     skip_matching: str = ""
     encoding: str = "utf-8"
     line_limit: int = LINE_LIMIT
+    transposed: bool = False
+    fixed_width: bool = False
+    field_starts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in FORMATS:
@@ -59,6 +64,12 @@ class Format:
             raise ConfigError("line_limit: must be at least 1,000 bytes")
         if len(set(self.columns)) < len(self.columns):
             raise ConfigError("columns: a name occurs twice")
+        if self.transposed and self.fixed_width:
+            raise ConfigError("fixed_width: cannot be transposed too")
+        if list(self.field_starts) != sorted(set(self.field_starts)) or min(self.field_starts, default=0) < 0:
+            raise ConfigError("field_starts: must grow from 0 on")
+        if self.fixed_width and not self.header and not self.field_starts:
+            raise ConfigError("fixed_width: without a header needs field_starts, e.g. [0, 12, 30]")
         check_pattern("skip_matching", self.skip_matching)
         try:
             "".encode(self.encoding)
@@ -98,6 +109,8 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
     kind = how.kind_of(path)
     if kind == "parquet":
         yield from _read_parquet(path, wanted)
+    elif kind == "prometheus":
+        yield from read_reply(Path(path))
     elif kind == "ndjson":
         yield from _read_ndjson(Path(path), how, wanted)
     else:
@@ -112,7 +125,12 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
             encoding=how.encoding,
             line_limit=how.line_limit,
         )
-        yield from read_delimited(Path(path), delimited)
+        if how.transposed:
+            yield from read_transposed(Path(path), delimited)
+        elif how.fixed_width:
+            yield from read_fixed_width(Path(path), delimited, how.field_starts)
+        else:
+            yield from read_delimited(Path(path), delimited)
 
 
 def _read_parquet(path: str, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:

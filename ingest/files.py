@@ -1,4 +1,4 @@
-"""Files: CSV, TSV, Parquet and NDJSON, packed or not, in any layout that the settings can describe."""
+"""Files: tables in any format and layout that the settings can describe."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from typing import NamedTuple
 import polars as pl
 
 from data.errors import ConfigError, SourceError
-from data.frames import SAMPLE_SCHEMA, Batch
-from data.series import Window
+from data.frames import Batch
+from data.series import Driver, Window
 from ingest.blocks import LINE_LIMIT
-from ingest.core_clock import Clock, CoreClock, clock_table
+from ingest.core_clock import Clock, CoreClock
+from ingest.event_rates import EventRates
 from ingest.file_formats import Format, check_pattern, read_file
+from ingest.file_samples import FileSamples
 from ingest.from_table import from_table
 from ingest.layouts import MISSING, Layout, Value, check_value
-from ingest.pieces import LINE, Piece, missing_column
-from ingest.times import Time, parts_to_utc, positions_to_utc, to_utc
+from ingest.pieces import LINE, check_columns
+from ingest.side_files import read_clock, read_time_table
+from ingest.times import Time, length_of_time
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _CONSTANTS = ("resource", "metric", "unit", "capacity")
-_OPTIONAL = ("value_max", "capacity", "unit", "metric", "resource")
-"""Columns of the long layout that may be absent while they have their default names."""
+EVENT = "one event"
+"""Column that stands for the value where rows are events."""
 
 
 class _NamedBy(NamedTuple):
-    """What the name of a file says."""
+    """What the settings and the name of a file say of all its rows."""
 
     resource: str
     metric: str
@@ -44,7 +47,8 @@ class Files:
     paths: tuple[str, ...]
     """Files, with * and ** as in a shell; Parquet also at addresses such as s3://bucket/file.parquet."""
     format: str = "auto"
-    """csv, tsv, parquet, ndjson, or auto: by the ending before .gz or .zst."""
+    """csv, tsv, parquet, ndjson, prometheus (a saved reply of its HTTP API), or auto: by the ending before
+    .gz or .zst."""
     separator: str = ""
     """Between fields: one character, or `whitespace`; "" = comma, in TSV a tab."""
     quote: str = '"'
@@ -63,6 +67,14 @@ class Files:
     """Whether numbers read 1.234,5."""
     line_limit: int = LINE_LIMIT
     """Bytes; a longer line is rejected."""
+    transposed: bool = False
+    """Whether the file's lines are its columns; `header` then says that each line starts with its name."""
+    fixed_width: bool = False
+    """Whether columns are told by where they start: where the header's names do, or `field_starts`."""
+    field_starts: tuple[int, ...] = ()
+    """Where columns of fixed width start, from 0."""
+    events_per: str = ""
+    """Set, e.g. to 1m, where a row is an event and has no value: they are counted into requests/s."""
 
     time: Time = field(default_factory=Time)
     """Where the time is: a column's name, or a table with the fields of Time."""
@@ -110,6 +122,11 @@ class Files:
         for name in self.constants:
             if name not in _CONSTANTS:
                 raise ConfigError(f"constants: {name!r} is none of {', '.join(_CONSTANTS)}")
+        if self.events_per:
+            try:
+                length_of_time(self.events_per)
+            except ConfigError as error:
+                raise ConfigError(f"events_per: {error}") from error
         for one in self.values:
             check_value(one, self.drivers)
         if self.mhz_per_core is not None and not 100 <= self.mhz_per_core <= 10_000:
@@ -127,11 +144,12 @@ class Files:
         A file that cannot be used does not keep the others from being read: the error comes at the end.
         """
         files = self._files()
-        clock = self._clock()
+        clock = read_clock(self.core_clock, self.mhz_per_core)
+        times = read_time_table(self.time, self._format())
         errors: list[SourceError] = []
         for path in files:
             try:
-                yield from self._read(path, window, clock)
+                yield from self._read(path, window, clock, times)
             except SourceError as error:
                 errors.append(error)
         if len(errors) > 1:
@@ -139,6 +157,39 @@ class Files:
             raise type(errors[0])(f"{errors[0]}{more}") from errors[0]
         if errors:
             raise errors[0]
+
+    def _read(
+        self, path: str, window: Window | None, clock: Clock, times: pl.DataFrame | None
+    ) -> Iterator[Batch]:
+        named = self._named(path)
+        rates = EventRates(length_of_time(self.events_per)) if self.events_per else None
+        reading: FileSamples | None = None
+
+        def wanted(columns: list[str]) -> list[str]:
+            nonlocal reading
+            layout = self._layout(columns, named)
+            reading = FileSamples(path, self.time, layout, named.start, times, clock)
+            needed = [name for name in reading.needs() if name != EVENT]
+            check_columns(path, needed, columns)
+            # A file of events may have nothing but times; without any column there would be no rows.
+            return needed or columns[:1]
+
+        for piece in read_file(path, self._format(), wanted):
+            if piece.rows.is_empty():
+                yield Batch(FileSamples.nothing(), piece.rejected, piece.rejected.height)
+                continue
+            if reading is None:
+                wanted([name for name in piece.rows.columns if name != LINE])
+            assert reading is not None
+            if rates is not None:
+                piece = replace(piece, rows=piece.rows.with_columns(pl.lit(1.0).alias(EVENT)))
+            batch = reading.batch(piece, window)
+            if rates is not None:
+                rates.add(batch.samples)
+                batch = replace(batch, samples=FileSamples.nothing())
+            yield batch
+        if rates is not None:
+            yield Batch(rates.samples())
 
     def _files(self) -> list[str]:
         found: list[str] = []
@@ -159,129 +210,11 @@ class Files:
     def _format(self) -> Format:
         return Format(
             self.format, self.separator, self.quote, self.header, self.columns, self.skip_lines,
-            self.skip_matching, self.encoding, self.line_limit,
+            self.skip_matching, self.encoding, self.line_limit, self.transposed, self.fixed_width,
+            self.field_starts,
         )  # fmt: skip
 
-    def _read(self, path: str, window: Window | None, clock: Clock) -> Iterator[Batch]:
-        named = self._named(path)
-        layout: Layout | None = None
-        table: pl.DataFrame | None = None
-        if self.time.table is not None:
-            table = self._time_table()
-        position = 0
-
-        def wanted(columns: list[str]) -> list[str]:
-            nonlocal layout
-            layout = self._layout(columns, named, path)
-            return self._checked(layout, columns, path)
-
-        for piece in read_file(path, self._format(), wanted):
-            rows = piece.rows
-            if rows.is_empty():
-                yield Batch(_no_samples(), piece.rejected, piece.rejected.height)
-                continue
-            if layout is None:
-                wanted([name for name in rows.columns if name != LINE])
-            assert layout is not None
-            if position == 0:
-                position = int(rows[LINE].item(0))
-            yield self._batch(piece, path, layout, named, window, clock, position, table)
-
-    def _batch(
-        self,
-        piece: Piece,
-        path: str,
-        layout: Layout,
-        named: _NamedBy,
-        window: Window | None,
-        clock: Clock,
-        first: int,
-        table: pl.DataFrame | None,
-    ) -> Batch:
-        rows = piece.rows
-        ts = self._times(rows, named, first, table)
-        good, bad = layout.samples(piece, ts, path, clock)
-        samples = good.select(*SAMPLE_SCHEMA)
-        if window is not None:
-            samples = samples.filter(pl.col("ts").is_between(window.start, window.end, closed="left"))
-        rejected = piece.rejected
-        if ts.null_count():
-            bad = pl.concat([self._unread_times(rows, ts), bad])
-        if bad.height:
-            texts = rows.join(bad.select(LINE).unique(), on=LINE, how="semi").select(
-                LINE,
-                pl.concat_str(pl.exclude(LINE).cast(pl.String).fill_null(""), separator=",").alias("raw"),
-            )
-            found = bad.join(texts, on=LINE, how="left", maintain_order="left").select(
-                pl.lit(path).alias("origin"),
-                pl.col(LINE).alias("line"),
-                "reason",
-                pl.col("raw").str.head(1_000),
-            )
-            rejected = pl.concat([rejected, found])
-        return Batch(samples, rejected, rows.height + piece.rejected.height)
-
-    def _times(
-        self, rows: pl.DataFrame, named: _NamedBy, first: int, table: pl.DataFrame | None
-    ) -> pl.Series:
-        time = self.time
-        if time.constant:
-            moment = time.moment(time.constant)
-            assert moment is not None
-            return moment.new_from_index(0, rows.height)
-        if time.step:
-            start = time.moment(named.start or time.start)
-            if start is None:
-                raise SourceError("time.start: neither the settings nor the file's name say when it starts")
-            return positions_to_utc(rows[LINE] - first, start, time)
-        if time.parts:
-            return parts_to_utc(rows, time)
-        if table is None:
-            return to_utc(rows[time.column], time)
-        key = rows[time.column] if time.table and time.table.key else rows[LINE] - first
-        found = (
-            key.cast(pl.String)
-            .str.strip_chars()
-            .alias("key")
-            .to_frame()
-            .join(table, on="key", how="left", maintain_order="left")
-        )
-        return found["ts"]
-
-    def _unread_times(self, rows: pl.DataFrame, ts: pl.Series) -> pl.DataFrame:
-        """Says why the rows without a time have none."""
-        time = self.time
-        bad = rows.filter(ts.is_null())
-        names = [name for name in time.needs() if name in bad.columns]
-        shown = (
-            pl.concat_str(pl.col(names).cast(pl.String).fill_null(""), separator=" ") if names else pl.lit("")
-        )
-        if time.table is not None:
-            reason = pl.format(f"time of key '{{}}' is not in {time.table.path}", shown)
-        else:
-            expected = {"auto": "an ISO 8601 time or an epoch", "epoch": "an epoch"}
-            what = expected.get(time.format, f"a time like {time.format}")
-            reason = (
-                pl.when(shown.str.strip_chars() == "")
-                .then(pl.lit("time is missing"))
-                .otherwise(pl.format(f"time '{{}}' is not {what}", shown.str.head(60)))
-            )
-        found = bad.select(LINE, reason.alias("reason"))
-        if time.timezone == "UTC" or time.table is not None:
-            return found
-        plain = replace(time, timezone="UTC")
-        readable = parts_to_utc(bad, plain) if time.parts else to_utc(bad[time.column], plain)
-        clock = pl.format(
-            f"time '{{}}' is skipped or occurs twice in {time.timezone}, where the clock was changed", shown
-        )
-        return found.with_columns(
-            reason=pl.when(readable.is_not_null())
-            .then(bad.select(clock.alias("clock"))["clock"])
-            .otherwise("reason")
-        )
-
     def _named(self, path: str) -> _NamedBy:
-        """What the settings and the file's name say of all its rows."""
         groups: dict[str, str | None] = {}
         if self.name_pattern:
             found = re.search(self.name_pattern, path)
@@ -290,18 +223,19 @@ class Files:
             groups = found.groupdict()
         return _NamedBy(
             groups.get("resource") or self.constants.get("resource", ""),
-            groups.get("metric") or self.constants.get("metric", ""),
+            groups.get("metric") or self.constants.get("metric", Driver.REQUESTS if self.events_per else ""),
             groups.get("start") or "",
         )
 
-    def _layout(self, columns: list[str], named: _NamedBy, path: str) -> Layout:
+    def _layout(self, columns: list[str], named: _NamedBy) -> Layout:
         """The settings as a layout of this file: default columns that are not there are left out."""
 
         def present(name: str, default: str) -> str:
             return "" if name == default and name not in columns else name
 
         resource = self.resource
-        if resource == ("resource",) and "resource" not in columns and named.resource:
+        told = named.resource or (self.values and all(one.resource for one in self.values))
+        if resource == ("resource",) and "resource" not in columns and told:
             resource = ()
         constant_capacity = self.constants.get("capacity")
         layout = Layout(
@@ -309,9 +243,9 @@ class Files:
             resource_is=named.resource,
             metric="" if named.metric else self.metric,
             metric_is=named.metric,
-            unit="" if "unit" in self.constants else self.unit,
-            unit_is=self.constants.get("unit", ""),
-            value=self.value,
+            unit="" if "unit" in self.constants or self.events_per else self.unit,
+            unit_is="requests/s" if self.events_per else self.constants.get("unit", ""),
+            value=EVENT if self.events_per else self.value,
             value_max=present(self.value_max, "value_max"),
             capacity="" if constant_capacity else present(self.capacity, "capacity"),
             capacity_is=float(constant_capacity) if constant_capacity else None,
@@ -327,66 +261,6 @@ class Files:
         if layout.metric_is and not layout.values and layout.unit_is:
             check_value(Value(self.value, layout.metric_is, layout.unit_is), self.drivers)
         return layout
-
-    def _checked(self, layout: Layout, columns: list[str], path: str) -> list[str]:
-        """The columns to read.
-
-        Raises:
-            SourceError: if one is not there.
-        """
-        needed = list(dict.fromkeys((*self.time.needs(), *layout.needs())))
-        for name in needed:
-            if name not in columns:
-                raise missing_column(path, name, columns)
-        return needed
-
-    def _time_table(self) -> pl.DataFrame:
-        """key (a text) and ts of the second file; rows without a readable time are left out."""
-        setting = self.time.table
-        assert setting is not None
-        how = replace(self._format(), kind="auto", header=setting.header, columns=(), skip_lines=0)
-        names = (setting.key, setting.column) if setting.key else (setting.column,)
-
-        def wanted(columns: list[str]) -> list[str]:
-            for name in names:
-                if name not in columns:
-                    raise missing_column(setting.path, name, columns)
-            return list(names)
-
-        tables = []
-        first = 0
-        for piece in read_file(setting.path, how, wanted):
-            if piece.rows.is_empty():
-                continue
-            wanted([name for name in piece.rows.columns if name != LINE])
-            first = first or int(piece.rows[LINE].item(0))
-            key = piece.rows[setting.key] if setting.key else piece.rows[LINE] - first
-            plain = replace(self.time, table=None, column=setting.column)
-            ts = to_utc(piece.rows[setting.column], plain)
-            tables.append(pl.DataFrame({"key": key.cast(pl.String).str.strip_chars(), "ts": ts}))
-        if not tables:
-            raise SourceError(f"{setting.path}: has no times")
-        return pl.concat(tables).drop_nulls().unique("key", keep="first", maintain_order=True)
-
-    def _clock(self) -> Clock:
-        setting = self.core_clock
-        if setting is None:
-            return Clock(None, self.mhz_per_core)
-        names = [name for name in (setting.resource, setting.cores, setting.mhz, setting.valid_from) if name]
-
-        def wanted(columns: list[str]) -> list[str]:
-            for name in names:
-                if name not in columns:
-                    raise missing_column(setting.path, name, columns)
-            return names
-
-        pieces = [piece.rows for piece in read_file(setting.path, Format(), wanted) if piece.rows.height]
-        if not pieces:
-            raise SourceError(f"{setting.path}: has no rows")
-        rows = pl.concat(pieces)
-        wanted(rows.columns)
-        since = to_utc(rows[setting.valid_from], Time()) if setting.valid_from else None
-        return Clock(clock_table(rows, setting, since), self.mhz_per_core)
 
     @classmethod
     def from_table(cls, table: Mapping[str, object], root: Path | None = None) -> Files:
@@ -413,7 +287,3 @@ class Files:
         if clock is not None:
             clock = replace(clock, path=at(clock.path))
         return replace(self, paths=tuple(at(path) for path in self.paths), time=time, core_clock=clock)
-
-
-def _no_samples() -> pl.DataFrame:
-    return pl.DataFrame(schema=SAMPLE_SCHEMA)

@@ -41,6 +41,8 @@ class Value:
     """The capacity, where no column holds it and all rows have the same."""
     capacity_unit: str = ""
     """Unit of the capacity where it differs: a percentage of it then becomes an amount."""
+    resource: str = ""
+    """The resource, where each column is about another one."""
 
     def __post_init__(self) -> None:
         if self.capacity and self.capacity_is is not None:
@@ -147,6 +149,8 @@ class Layout:
 
     def _one(self, rows: pl.DataFrame, resource: pl.Series, value: Value) -> pl.DataFrame:
         """The samples of one value column, with LINE and, where it cannot be read, `wrong`."""
+        if value.resource:
+            resource = pl.repeat(value.resource, rows.height, dtype=pl.String, eager=True)
         unit: pl.Series | pl.Expr = pl.lit(value.unit, pl.String)
         metric: pl.Series | pl.Expr = pl.lit(value.metric, pl.String)
         if not self.values and self.metric:

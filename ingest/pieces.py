@@ -26,6 +26,8 @@ class Piece:
     """The file's columns and LINE."""
     rejected: pl.DataFrame = field(default_factory=lambda: empty(REJECTED_SCHEMA))
     """REJECTED_SCHEMA: lines that are no rows."""
+    first_line: int = 1
+    """Line of the file's first row, whether usable or not: rows without a time are counted from it."""
 
 
 def rejections(origin: str, rows: Sequence[tuple[int | None, str, str | None]]) -> pl.DataFrame:
@@ -35,6 +37,13 @@ def rejections(origin: str, rows: Sequence[tuple[int | None, str, str | None]]) 
         schema=REJECTED_SCHEMA,
         orient="row",
     )
+
+
+def check_columns(origin: str, needed: Iterable[str], known: Sequence[str]) -> None:
+    """Raises SourceError for the first column that is needed and not there."""
+    for name in needed:
+        if name not in known:
+            raise missing_column(origin, name, known)
 
 
 def missing_column(origin: str, name: str, known: Iterable[str]) -> SourceError:

@@ -58,6 +58,8 @@ _COMPUTE = {
     **dict.fromkeys(("m", "millicores", "millicore", "mcores", "mcpu", "millicpu"), 1e-3),
     **dict.fromkeys(("u", "microcores"), 1e-6),
     **dict.fromkeys(("n", "nanocores"), 1e-9),
+    # what top and container tools print: 250 % is two and a half cores
+    **dict.fromkeys(("percent of a core", "core-percent"), 1e-2),
 }
 _CLOCK = {"Hz": 1e-6, "kHz": 1e-3, "MHz": 1.0, "GHz": 1e3, "THz": 1e6}
 _DATA = {
