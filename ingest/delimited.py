@@ -153,7 +153,9 @@ def _whole(text: bytes, count: int, names: list[str], how: Delimited) -> pl.Data
         return None
     if rows.height != count or rows.width != len(names):
         return None
-    if rows[rows.columns[0]].null_count() and (rows.width == 1 or rows.filter(pl.all().is_null()).height):
+    if rows[rows.columns[0]].null_count() and (
+        rows.width == 1 or rows.filter(pl.all_horizontal(pl.all().is_null())).height
+    ):
         return None  # there are blank lines
     if rows[rows.columns[-1]].null_count() and text.count(how.separator.encode()) != count * (len(names) - 1):
         return None  # a line may have too few fields: polars fills them up
