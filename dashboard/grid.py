@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 ROW = 30
 """Height of a row, px."""
 HEAD = 34
+SCROLLBAR = 12
 
 
 def words(field: str, title: str, width: int = 130, **more: Any) -> dict[str, Any]:
@@ -76,9 +77,8 @@ def grid(
             id=grid_id,
             columnDefs=list(columns),
             rowData=rows.to_dicts(),
-            defaultColDef={"sortable": True, "resizable": True, "filter": True, "suppressHeaderMenuButton": False},
+            defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 70, "suppressHeaderMenuButton": True},
             getRowId=f"params.data[{row_id!r}]",
-            columnSize="responsiveSizeToFit",
             dashGridOptions={
                 "rowHeight": ROW,
                 "headerHeight": HEAD,
@@ -88,9 +88,8 @@ def grid(
                 "suppressDragLeaveHidesColumns": True,
                 "tooltipShowDelay": 400,
                 "quickFilterText": words,
-                "overlayNoRowsTemplate": "No rows",
             },
-            style={"height": f"{HEAD + shown * ROW + 4}px", "width": "100%"},
+            style={"height": f"{HEAD + shown * ROW + SCROLLBAR}px", "width": "100%"},
         ),
         className="grid",
         role="region",

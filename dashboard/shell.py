@@ -179,9 +179,9 @@ def _age(view: View) -> Component:
     return html.Div(
         [
             html.Span(className="mark at_risk", role="img", **{"aria-label": "old"}) if old > STALE else None,
-            html.Span("as of ", className="wide-only"),
+            html.Span("as of", className="wide-only"),
             html.Time(text.moment(as_of).removesuffix(" UTC"), dateTime=as_of.isoformat()),
-            html.Span(f" · {text.age(old)} old", className="wide-only"),
+            html.Span(f"· {text.age(old)} old", className="wide-only"),
         ],
         className="as-of",
         title=exact,

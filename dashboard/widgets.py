@@ -121,10 +121,10 @@ def tabs(label: str, *entries: tuple[Children, str, bool]) -> Component:
     """Tabs that are links: (words, address, whether it is the open one)."""
     return html.Nav(
         [
-            html.A(words, href=href, className="tab", **({"aria-current": "true"} if chosen else {}))
+            html.A(words, href=href, className="choice", **({"aria-current": "true"} if chosen else {}))
             for words, href, chosen in entries
         ],
-        className="tabs",
+        className="choices",
         **{"aria-label": label},
     )
 

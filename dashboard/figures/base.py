@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.palette import Palette
 
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
+FONT = '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
 
 def blank(palette: Palette, *, left: int = 52, right: int = 96, top: int = 26, bottom: int = 30) -> go.Figure:

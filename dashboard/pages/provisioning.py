@@ -73,7 +73,7 @@ def layout(
                 tabs("Changes", *entries),
                 html.Div([*limit, word_filter("provisioning-grid", words)], className="filters"),
             ],
-            className="tab-line",
+            className="choice-line",
         ),
         _detail(view, here, open, tab, service, span, metric),
         _grid(view, rows, words)
@@ -128,16 +128,16 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
     )
     columns = [
         name("resource", "Resource", "/resource", keep, 140),
-        status("status", "State", 155),
-        words("service", "Service", 105),
-        words("now", "Now", 170),
-        {**words("then", "To", 170), "cellRenderer": "OpenLink", "cellRendererParams": {"key_field": "resource"}},
+        status("status", "State", 160),
+        words("now", "Now", 150),
+        {**words("then", "To", 150), "cellRenderer": "OpenLink", "cellRendererParams": {"key_field": "resource"}},
         words("why", "Why", 300, flex=1, minWidth=200),
         number("breach_now", "Too small now", "share", 110, headerTooltip="Expected share of hours whose peak exceeds the size"),
         number("breach_then", "then", "share", 80),
-        words("confidence", "Confidence", 100),
-        number("cost_now", f"{currency} now", "money", 90),
+        number("cost_now", f"{currency} now", "money", 95),
         number("change", "Change", "change", 90),
+        words("confidence", "Confidence", 100),
+        name("service", "Service", "/service", keep, 120),
     ]  # fmt: skip
     if frame["buy_by"].null_count() < frame.height:
         columns.insert(6, number("buy_by", "Buy by", "date", 110))

@@ -54,7 +54,7 @@ def layout(
                     className="filters",
                 ),
             ],
-            className="tab-line",
+            className="choice-line",
         ),
         _grid(view, shown, words)
         if shown.height
@@ -106,17 +106,17 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         [
             name("resource", "Resource", "/resource", keep, 180, pinned="left"),
             status("status", "State", 155),
-            words("kind", "Kind", 100),
+            words("because", "Why", 300, flex=1, minWidth=220),
+            *(number(metric, f"{text.metric(metric)} p95", "share", 108, **share)
+              for metric in ("cpu", "memory", "storage", "network")),
+            number("monthly_cost", f"{view.estate.currency} a month", "money", 105),
+            number("unused_cost", "Unused", "money", 85),
             name("service", "Service", "/service", keep, 130),
-            words("team", "Team", 100),
+            words("kind", "Kind", 100),
+            words("team", "Team", 110),
             words("provider", "Provider", 120),
             words("site", "Site", 120),
             words("instance_type", "Type", 120),
-            *(number(metric, f"{text.metric(metric)} p95", "share", 120, **share)
-              for metric in ("cpu", "memory", "storage", "network")),
-            words("because", "Why", 300),
-            number("monthly_cost", f"{view.estate.currency} a month", "money", 110),
-            number("unused_cost", "Unused", "money", 90),
         ],
         frame,
         "Resources",

@@ -79,7 +79,7 @@ def layout(
                 ),
                 tabs("Axis", *((words, address(axis=key), key == axis) for key, words in AXIS.items())),
             ],
-            className="tab-line",
+            className="choice-line",
         ),
         table(heads, body, "What runs out when")
         if body
