@@ -275,8 +275,8 @@ def _risk(
     if resource.kind != "endpoint" and used.metric not in STOCKS:
         habit = used.above_usable_days >= 2 * options.hot_days
         if habit or used.above_usable_last_week >= options.hot_days_last_week + 1:
-            text = f"{used.metric} goes above {usable_text} on {used.above_usable_days} of the last days"
-            return "above_usable", text
+            often = f"on {used.above_usable_days} of the last {_days(used.window_hours / 24)}"
+            return "above_usable", f"{used.metric} goes above {usable_text} {often}"
     if runs_out is None or runs_out.state is not ExhaustionState.DATED:
         return None
     lead = options.lead_of(resource)

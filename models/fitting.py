@@ -72,6 +72,8 @@ def _type(
     if same is not None and float(same.price_hour) <= float(best.price_hour) * (1 + _FAMILY_PREMIUM):
         best = same
     amounts = {**held, Metric.CPU: best.vcpu, Metric.MEMORY: best.memory_gib}
+    if Metric.STORAGE in needs:
+        amounts[Metric.STORAGE] = _rounded(needs[Metric.STORAGE], _step(resource.kind, Metric.STORAGE, 0))
     return Fit(best.name, amounts, pricer.listed(resource, amounts, best.name))
 
 
