@@ -18,7 +18,7 @@ from data.query import naive
 POINTER = "current"
 """File in the folder of published runs that names the newest: its content is the file name."""
 
-LEFT_OUT = frozenset({"samples", "dirty_days", "stated_capacities", "watermarks", "snapshot", "rejected"})
+LEFT_OUT = frozenset({"samples", "dirty_days", "stated_capacities", "snapshot", "rejected"})
 """Tables that readers do not get: raw samples, and what only the writer needs."""
 
 ORDER = {

@@ -14,7 +14,7 @@ WITH days AS (
 hours AS (
     SELECT series_id, max(ts) AS newest_hour
     FROM rollup_hour
-    WHERE ts >= $as_of - INTERVAL 30 DAY
+    WHERE ts >= $as_of::TIMESTAMP - INTERVAL 30 DAY
     GROUP BY series_id
 )
 SELECT
@@ -22,7 +22,7 @@ SELECT
     s.metric,
     d.first_day,
     coalesce(h.newest_hour, d.last_day::TIMESTAMP) AS newest,
-    date_diff('hour', coalesce(h.newest_hour, d.last_day::TIMESTAMP) + INTERVAL 1 HOUR, $as_of) AS hours_silent,
+    date_diff('hour', coalesce(h.newest_hour, d.last_day::TIMESTAMP) + INTERVAL 1 HOUR, $as_of::TIMESTAMP) AS hours_silent,
     d.days_reported
 FROM series AS s
 JOIN days AS d USING (series_id)
