@@ -239,7 +239,11 @@ def _likely(texts: pl.Series, formats: tuple[str, ...]) -> list[str]:
 
 def _naive_or_utc(texts: pl.Series, pattern: str) -> pl.Series:
     # The cache of Polars costs more than it saves on exact patterns.
-    return texts.str.to_datetime(pattern, strict=False, time_unit="us", cache=pattern not in _ISO[:4])
+    read = texts.str.to_datetime(pattern, strict=False, time_unit="us", cache=pattern not in _ISO[:4])
+    if pattern not in _ISO:
+        return read
+    # %Y takes fewer digits too, so 4/1/25 would be a day of the year 4.
+    return read.set(read.dt.year() < 1000, None)
 
 
 def _with_format(texts: pl.Series, pattern: str, time: Time) -> pl.Series:
