@@ -91,8 +91,13 @@ def plan_and_reach(
     samples: int = 200,
     seed: int,
     stocks: Collection[str] = STOCKS,
+    lasting: int = 1,
 ) -> tuple[Forecast, Reach]:
-    """As `plan`, but paths are dropped chunk by chunk and only their running maximum's quantiles are kept."""
+    """As `plan`, but paths are dropped chunk by chunk and only their running maximum's quantiles are kept.
+
+    `lasting` is for how many days running a flow must hold a level to have reached it: with 3, one
+    day's burst exhausts nothing. Stocks have reached what they touch.
+    """
     prepared = _checked(history, horizon, samples)
     days = tuple(d for d in REACH_DAYS if d <= horizon)
     answer = np.full((len(history), horizon, len(levels)), np.nan)
@@ -100,7 +105,9 @@ def plan_and_reach(
     made_by = [MADE_BY] * len(history)
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
         answer[chunk.rows] = chunk.quantiles(levels)
-        amounts[chunk.rows] = _reached(chunk.paths, days)
+        stock = history.keys[int(chunk.rows[0])].metric in stocks
+        before = prepared.filled[chunk.rows, history.slots - (lasting - 1) :]
+        amounts[chunk.rows] = _reached(chunk.paths if stock else lasted(before, chunk.paths, lasting), days)
         for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
             made_by[row] = maker
     forecast = _forecast(history, prepared, horizon, levels, answer, made_by)
@@ -116,6 +123,23 @@ def reach_of(forecast: Forecast) -> Reach:
         raise ValueError("a forecast without sample paths has no reach")
     days = tuple(d for d in REACH_DAYS if d <= forecast.horizon)
     return Reach(forecast.keys, forecast.start, days, REACH_LEVELS, _reached(forecast.paths, days))
+
+
+def lasted(before: FloatArray, paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
+    """(n, samples, horizon) the level that a path held for the last `days` days running.
+
+    Args:
+        before: (n, days - 1) demand of the last days of history; NaN is not counted.
+    """
+    if days <= 1:
+        return paths
+    known = np.where(np.isfinite(before), before, np.inf).astype(np.float32)
+    held = paths.copy()
+    for back in range(1, days):
+        np.minimum(held[:, :, back:], paths[:, :, :-back], out=held[:, :, back:])
+        for slot in range(min(back, paths.shape[2])):
+            np.minimum(held[:, :, slot], known[:, None, known.shape[1] - back + slot], out=held[:, :, slot])
+    return held
 
 
 def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:
