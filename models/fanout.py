@@ -7,7 +7,8 @@ processes, so what series learn from each other is the same however many there a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
@@ -98,20 +99,18 @@ def _mapped(
     levels: tuple[float, ...],
     processes: int,
 ) -> list[T]:
-    if processes <= 1 or len(rows) <= 1:
-        return [_single_threaded(ask, history.take(part), horizon, levels) for part in rows]
-    tasks = (delayed(_single_threaded)(ask, history.take(part), horizon, levels) for part in rows)
-    # One thread per process: more only get into each other's way (+50 % CPU measured with two on two).
-    return list(Parallel(n_jobs=processes, backend="loky", inner_max_num_threads=1)(tasks))
+    parts = [_Ask(history.take(part), horizon, levels) for part in rows]
+    return [answer for _, answer in fan_out(partial(_asked, ask), parts, processes)]
 
 
-def _single_threaded(
-    ask: Callable[[Panel, int, tuple[float, ...]], T], part: Panel, horizon: int, levels: tuple[float, ...]
-) -> T:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+class _Ask(NamedTuple):
+    history: Panel
+    horizon: int
+    levels: tuple[float, ...]
 
-    with threadpool_limits(1):
-        return ask(part, horizon, levels)
+
+def _asked(ask: Callable[[Panel, int, tuple[float, ...]], T], part: _Ask) -> T:
+    return ask(part.history, part.horizon, part.levels)
 
 
 def _joined(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
-from models.forecasters.conformal import Bands, Residuals
+from models.forecasters.conformal import Bands, Residuals, apart
 from models.forecasters.ladder import Rung
 from models.forecasters.members.batch import Batch
 from models.forecasters.preparation import Prepared
@@ -52,7 +53,10 @@ def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...]
     for member in rung.members:
         members |= member.paths(batch, cutoffs, horizon)
     names = tuple(members)
-    paths = np.stack([members.pop(name) for name in names])
+    # Single precision: paths are the bulk of the memory, and no forecast is good to seven digits.
+    paths = np.empty((len(names), len(cutoffs), n, horizon), np.float32)
+    for m, name in enumerate(names):
+        paths[m] = members.pop(name)
     _mend(paths)
     actual, bound = _what_came(part, rung.offsets, horizon)
     sums, counts = member_errors(paths[:, 1:], actual, bound)
@@ -61,23 +65,20 @@ def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...]
     now = weighted_median(paths[:, 0], member_weights(errors, power))
     past = np.empty((len(every), n, horizon))
     for i in every:
-        others = [j for j in every if j != i] or every
-        weights = member_weights(mean_errors(sums, counts, others), power)
+        weights = member_weights(mean_errors(sums, counts, apart(rung.offsets, i, horizon)), power)
         past[i] = weighted_median(paths[:, 1 + i], weights)
 
     day = batch.seasons.day
     steps = np.arange(horizon)
     phase = np.array([(t - offset + steps) % day for offset in rung.offsets], np.intp).reshape(-1, horizon)
     error = np.where((bound > 0) & (actual < past), np.nan, actual - past)
-    bands = Bands.of(Residuals(error, past, phase, day, batch.teaches, _least_error(batch)))
-    spread = bands.spread(every, now, (t + steps) % day)
+    bands = Bands.of(Residuals(error, past, rung.offsets, phase, day, batch.teaches, _least_error(batch)))
+    spread = bands.spread(now, (t + steps) % day)
     quantiles = banded(batch, now, spread, bands.quantiles(levels))
     backtest = None
     if every:
-        past_spread = np.stack(
-            [bands.spread([j for j in every if j != i] or every, past[i], phase[i]) for i in every]
-        )
-        naive = {name: paths[names.index(name), 1:] for name in NAIVES if name in names}
+        past_spread = np.stack([bands.spread(past[i], phase[i], i) for i in every])
+        naive = {name: paths[names.index(name), 1:].astype(float) for name in NAIVES if name in names}
         backtest = Backtest(actual, past, naive, past_spread, bands)
     return Combined(quantiles, backtest, names)
 
@@ -95,7 +96,7 @@ def banded(batch: Batch, path: FloatArray, spread: FloatArray, shares: FloatArra
     return out
 
 
-def _mend(paths: FloatArray) -> None:
+def _mend(paths: NDArray[np.float32]) -> None:
     """Writes the first member (the last value) over every path that is not finite throughout."""
     broken = ~np.isfinite(paths).all(3)
     for m, o, row in np.argwhere(broken):

@@ -37,14 +37,20 @@ def rung(length: int, horizon: int, seasons: Seasons) -> Rung:
 
 
 def backtest_offsets(length: int, horizon: int, day: int) -> tuple[int, ...]:
-    """Three past cutoffs a horizon apart, more for short horizons, closer together in short histories."""
-    count = int(np.clip(-(-144 // horizon), 3, 8))
+    """Past cutoffs: half a horizon apart over three horizons, or over ten days; less in short histories.
+
+    Ten at most, five for horizons beyond three days and four beyond a week, where each costs more and errors
+    age.
+    """
     room = length // 2
-    stride = min(max(horizon, 7), room // count)
+    stride = max(7, -(-horizon // (2 * day)) * day if day > 1 else horizon)
+    span = max(10 * day, 3 * horizon)
+    count = int(np.clip(span // stride, 3, 10 if horizon <= 3 * day else 5 if horizon <= 8 * day else 4))
+    if stride * count > room:
+        count = max(3, min(count, room // stride))
+        stride = min(stride, room // count)
     if stride < 1:
         return ()
-    if day < stride < horizon:
-        stride -= stride % day
     return tuple(stride * k for k in range(1, count + 1))
 
 

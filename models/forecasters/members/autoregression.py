@@ -80,10 +80,10 @@ def shrunk_coefficients(
     penalty = np.eye(size)
     penalty[-1, -1] = 1e-3
     teachers = int(teaches.sum())
-    prior: FloatArray = np.zeros(size)
+    prior = np.zeros(size)
     if teachers:
         pooled = gram[teaches].sum(0) + ridge * teachers * penalty
-        prior = np.linalg.solve(pooled, cross[teaches].sum(0)).astype(np.float64)
+        prior += np.linalg.solve(pooled, cross[teaches].sum(0))
     right = cross + prior_slots * (penalty @ prior)
     own: FloatArray = np.linalg.solve(gram + prior_slots * penalty, right[:, :, None])[:, :, 0]
     return own

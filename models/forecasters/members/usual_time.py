@@ -1,6 +1,7 @@
 """Usual time: the median of what was at the same time of day, or of the week, over the latest four weeks.
 
-A seasonal median (the location estimate of Tukey's seasonal decompositions, 1977): slow, but no burst moves it.
+A seasonal median (the location estimate of Tukey's seasonal decompositions, 1977): slow, but no burst moves
+it.
 """
 
 from __future__ import annotations
