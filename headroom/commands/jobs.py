@@ -62,7 +62,8 @@ def show(summaries: list[SourceSummary], dry_run: bool = False) -> None:
             typer.echo(f"{row.source}: {row.error}", err=True)
         if row.loaded.rejected:
             typer.echo(
-                f"{row.source}: {row.loaded.rejected:,} rows were not loaded; `headroom status` says why", err=True
+                f"{row.source}: {row.loaded.rejected:,} rows were not loaded; `headroom status` says why",
+                err=True,
             )
 
 

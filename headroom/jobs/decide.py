@@ -202,6 +202,7 @@ def _sentence(findings: pl.DataFrame, recommendations: pl.DataFrame, currency: s
     saving = recommendations.filter(pl.col("saving") > 0)["saving"].sum() or 0
     return (
         f"{count.get(Status.UNDER_PROVISIONED, 0)} resources are too small,"
-        f" {count.get(Status.AT_RISK, 0)} at risk, {count.get(Status.OVER_PROVISIONED, 0)} too big, {count.get(Status.IDLE, 0)} idle;"
+        f" {count.get(Status.AT_RISK, 0)} at risk,"
+        f" {count.get(Status.OVER_PROVISIONED, 0)} too big, {count.get(Status.IDLE, 0)} idle;"
         f" {currency} {saving:,.0f} a month could be saved"
     )

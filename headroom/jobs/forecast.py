@@ -32,6 +32,9 @@ from models.services import ServiceDemand, aggregate
 
 _HOUR_PART, _DAY_PART = 250, 200
 """Series per task: enough to pool over, small enough to keep memory low and the progress bar moving."""
+LASTING_DAYS = 3
+"""Demand that flows has run out of capacity when its peak is at the limit for three days running: within a
+year almost everything has one burst, and a date for a burst is noise."""
 _EVERY_DAY, _THEN_EVERY = 90, 7
 """Daily points are stored for each of the first 90 days, then weekly: a chart shows no more."""
 
@@ -183,4 +186,4 @@ def _hourly(hours: int, model: str, panel: Panel) -> Hourly:
 
 
 def _daily(days: int, samples: int, seed: int, panel: Panel) -> tuple[Forecast, Reach]:
-    return plan_and_reach(panel, days, LEVELS, samples=samples, seed=seed)
+    return plan_and_reach(panel, days, LEVELS, samples=samples, seed=seed, lasting=LASTING_DAYS)

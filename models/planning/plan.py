@@ -106,8 +106,7 @@ def plan_and_reach(
     for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
         answer[chunk.rows] = chunk.quantiles(levels)
         stock = history.keys[int(chunk.rows[0])].metric in stocks
-        before = prepared.filled[chunk.rows, history.slots - (lasting - 1) :]
-        amounts[chunk.rows] = _reached(chunk.paths if stock else lasted(before, chunk.paths, lasting), days)
+        amounts[chunk.rows] = _reached(lasted(chunk.paths, 1 if stock else lasting), days)
         for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
             made_by[row] = maker
     forecast = _forecast(history, prepared, horizon, levels, answer, made_by)
@@ -125,20 +124,16 @@ def reach_of(forecast: Forecast) -> Reach:
     return Reach(forecast.keys, forecast.start, days, REACH_LEVELS, _reached(forecast.paths, days))
 
 
-def lasted(before: FloatArray, paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
-    """(n, samples, horizon) the level that a path held for the last `days` days running.
+def lasted(paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
+    """(n, samples, horizon) the level that a path holds from each day on for `days` days running.
 
-    Args:
-        before: (n, days - 1) demand of the last days of history; NaN is not counted.
+    So a limit counts as reached on the first of those days; at the end of the horizon fewer days decide.
     """
     if days <= 1:
         return paths
-    known = np.where(np.isfinite(before), before, np.inf).astype(np.float32)
     held = paths.copy()
-    for back in range(1, days):
-        np.minimum(held[:, :, back:], paths[:, :, :-back], out=held[:, :, back:])
-        for slot in range(min(back, paths.shape[2])):
-            np.minimum(held[:, :, slot], known[:, None, known.shape[1] - back + slot], out=held[:, :, slot])
+    for ahead in range(1, days):
+        np.minimum(held[:, :, :-ahead], paths[:, :, ahead:], out=held[:, :, :-ahead])
     return held
 
 
