@@ -46,6 +46,10 @@ _SHORT = (Role.EXHAUSTING, Role.LEAK, Role.TOO_SMALL, Role.SATURATED)
 """Kinds of truth under which a date of exhaustion is no false alarm."""
 
 
+_SHOWN = 20
+"""False dates that are printed; what is missed and false findings are always printed in full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recall:
     """How many of one kind of planted fault were found."""
@@ -123,7 +127,9 @@ class TruthReport:
             said = "no date" if error.days is None else f"{error.days:+d} days ({error.share:.0%})"
             yield f"  {error.subject}/{error.metric} {error.days_remaining:.0f}: {said}"
         yield f"dates for what does not run out: {len(self.false_dates)}"
-        yield from (f"  false {line}" for line in self.false_dates)
+        yield from (f"  false {line}" for line in self.false_dates[:_SHOWN])
+        if len(self.false_dates) > _SHOWN:
+            yield f"  and {len(self.false_dates) - _SHOWN} more"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
