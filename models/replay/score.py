@@ -89,7 +89,9 @@ class Score:
 def in_force(hold: Hold, sizes: FloatArray) -> FloatArray:
     """(n,) what is really held: at least LEAST_SHARE of what is provisioned, and that itself where
     refused."""
-    return np.maximum(np.where(np.isnan(sizes), hold.provisioned, sizes), LEAST_SHARE * hold.provisioned)
+    held: FloatArray = np.where(np.isnan(sizes), hold.provisioned, sizes)
+    # fmax: where no capacity is known, the size has no lower bound.
+    return np.fmax(held, LEAST_SHARE * hold.provisioned)
 
 
 def score(

@@ -1,6 +1,6 @@
 """What the fleet's own past teaches the marginal policy: coefficients, and how far predictions were off.
 
-Past holds end before the cutoff, one after the other, counted back from it. Each is looked at as it was: its
+Past holds end before the cutoff, counted back from it week by week. Each is looked at as it was: its
 evidence is what was known at its beginning, its coefficients come from holds that had ended by then.
 """
 
@@ -15,6 +15,10 @@ from data.panel import FloatArray, Panel
 from models.sizing.breach import Margin, expected_breach, fit, rows_in_doubt
 from models.sizing.evidence import Evidence, gather, inputs, outcome
 from models.sizing.price import Trial, choices, trial
+
+WEEK = 7
+"""Days between past holds, and the hold the regression learns from: longer ones leave too few outcomes to
+learn from, and a week's coefficients serve a month as well."""
 
 FIRST_DAY = 7
 """Days of history before the first hold that is examined."""
@@ -41,10 +45,10 @@ class PastHold:
 
 
 def past_holds(history: Panel, hold_days: int, at_most: int) -> list[PastHold]:
-    """The latest holds that have ended by the end of the history, oldest first."""
+    """The latest holds that have ended by the end of the history, one a week, oldest first."""
     spare = history.slots % 24
     days = history.slots // 24
-    first_days = range(days - hold_days, FIRST_DAY - 1, -hold_days)
+    first_days = range(days - hold_days, FIRST_DAY - 1, -WEEK)
     holds = []
     for day in sorted(first_days[:at_most]):
         cutoff = spare + 24 * day
@@ -66,6 +70,7 @@ def learned(holds: list[PastHold], shipped: FloatArray, ridge: float) -> FloatAr
 
 def trials(
     holds: list[PastHold],
+    lessons: list[PastHold],
     weight: FloatArray,
     shipped: FloatArray,
     *,
@@ -76,10 +81,14 @@ def trials(
     ceiling: float,
     lowest: int,
 ) -> list[Trial]:
-    """What each price would have done in each past hold, walk-forward."""
+    """What each price would have done in each past hold, walk-forward.
+
+    `lessons` are past weeks to learn coefficients from, used only by holds that began after they had ended.
+    """
     found = []
-    for h, hold in enumerate(holds):
-        coefficients = learned(holds[:h], shipped, ridge) if refit else shipped
+    for hold in holds:
+        ended = [lesson for lesson in lessons if lesson.day + WEEK <= hold.day]
+        coefficients = learned(ended, shipped, ridge) if refit else shipped
         breach = expected_breach(hold.evidence, hold.table, coefficients, margin, hard)
         picked = choices(breach, weight, ceiling, lowest)
         found.append(trial(breach, hold.outcomes, hold.scored, picked))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.decision import Size
 from data.outcome import Forecast, Refusal
@@ -19,9 +20,9 @@ from data.panel import HOUR, FloatArray, Panel
 from models.sizing.breach import SHIPPED, Margin, expected_breach
 from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
-from models.sizing.learning import learned, past_holds, trials
+from models.sizing.learning import WEEK, learned, past_holds, trials
 from models.sizing.policy import SizingOptions
-from models.sizing.price import PRICES, Trial, choices, forecast_breach, price_for
+from models.sizing.price import PRICES, choices, forecast_breach, price_for
 from models.sizing.weighing import Weighing
 
 _CHUNK = 1000
@@ -76,51 +77,47 @@ class Marginal:
         shipped = np.array(SHIPPED["memory" if metrics & {"memory", "storage"} else "cpu"])
         lowest = int(np.searchsorted(LEVELS, self.floor * (1 - 1e-9)))
 
-        usable_hours = 24 * self.least_days
-        enough = history.slots >= usable_hours
+        least_hours = 24 * self.least_days
+        if history.slots < least_hours:
+            short = Refusal(f"needs {self.least_days} days of history, has {history.slots / 24:.3g}")
+            return self._nothing(history, weight, lowest, short)
         sample = self._sample(history)
-        refit = len(sample) >= min(self.refit_from, self.learn_from) and len(history) >= self.refit_from
-        coefficients, past = shipped, list[Trial]()
-        if enough:
-            holds = past_holds(history.take(sample), options.hold_days, self.holds)
-            past = trials(
-                holds,
-                weight[sample],
-                shipped,
-                refit=refit,
-                ridge=self.ridge,
-                margin=self.margin,
-                hard=options.hard,
-                ceiling=self.ceiling,
-                lowest=lowest,
-            )
-            if refit:
-                coefficients = learned(holds, shipped, self.ridge)
+        refit = n >= self.refit_from
+        learner = history.take(sample)
+        holds = past_holds(learner, options.hold_days, self.holds)
+        lessons = holds if options.hold_days == WEEK else past_holds(learner, WEEK, self.holds)
+        past = trials(
+            holds,
+            lessons,
+            weight[sample],
+            shipped,
+            refit=refit,
+            ridge=self.ridge,
+            margin=self.margin,
+            hard=options.hard,
+            ceiling=self.ceiling,
+            lowest=lowest,
+        )
+        coefficients = learned(lessons, shipped, self.ridge) if refit else shipped
 
         scale, unlimited = np.full(n, np.nan), np.zeros(n)
         breach = np.zeros((n, len(LEVELS)))
         refusals: dict[int, Refusal] = {}
-        spent = np.zeros(len(PRICES))
-        for first in range(0, n if enough else 0, _CHUNK):
+        spent = np.zeros((n, len(PRICES)))
+        for first in range(0, n, _CHUNK):
             rows = np.arange(first, min(first + _CHUNK, n))
             evidence = gather(history.take(rows))
-            breach[rows] = expected_breach(
-                evidence, inputs(evidence), coefficients, self.margin, options.hard
-            )
-            scale[rows], unlimited[rows] = evidence.scale, evidence.unlimited
-            for i in np.flatnonzero(~evidence.usable | (evidence.hours[-1] < usable_hours)):
+            found = expected_breach(evidence, inputs(evidence), coefficients, self.margin, options.hard)
+            breach[rows], scale[rows], unlimited[rows] = found, evidence.scale, evidence.unlimited
+            for i in np.flatnonzero(~evidence.usable | (evidence.hours[-1] < least_hours)):
                 row = int(rows[i])
                 refusals[row] = self._refusal(history, row, int(evidence.hours[-1][i]), evidence.scale[i])
-            sized = np.array([i not in refusals for i in rows.tolist()], bool)
-            picked = choices(breach[rows], weight[rows], self.ceiling, lowest)[:, sized]
-            spent += breach[rows][sized][np.arange(int(sized.sum())), picked].sum(axis=1)
-        if not enough:
-            refusals = {
-                row: Refusal(f"needs {self.least_days} days of history, has {history.slots / 24:.3g}")
-                for row in range(n)
-            }
+            picked = choices(found, weight[rows], self.ceiling, lowest)
+            spent[rows] = found[np.arange(len(rows)), picked].T
         scale[list(refusals)] = np.nan
-        today = spent / max(n - len(refusals), 1)
+        # Summed by name, so that the order of the panel changes no digit.
+        counted = [row for row in self._by_name(history) if row not in refusals]
+        today = spent[counted].mean(axis=0) if counted else np.zeros(len(PRICES))
         curve = forecast_breach(today, past)
         price = price_for(options.target_breach, curve)
         at = np.interp(np.log(price), np.log(PRICES), curve)
@@ -143,9 +140,30 @@ class Marginal:
         """The same policy that never goes below a share of what is provisioned."""
         return replace(self, floor=share)
 
-    def _sample(self, history: Panel) -> np.ndarray:
+    def _nothing(self, history: Panel, weight: FloatArray, lowest: int, refusal: Refusal) -> Weighing:
+        """The weighing in which every series is refused."""
+        n = len(history)
+        return Weighing(
+            history.keys,
+            np.full(n, np.nan),
+            np.zeros(n),
+            np.zeros((n, len(LEVELS))),
+            weight,
+            np.zeros(len(PRICES)),
+            1.0,
+            self.ceiling,
+            lowest,
+            self.move_only_if,
+            dict.fromkeys(range(n), refusal),
+        )
+
+    @staticmethod
+    def _by_name(history: Panel) -> list[int]:
+        return sorted(range(len(history)), key=lambda row: history.keys[row])
+
+    def _sample(self, history: Panel) -> NDArray[np.intp]:
         """Rows to learn from, evenly spaced by name, so their order in the panel does not matter."""
-        by_name = np.array(sorted(range(len(history)), key=lambda row: history.keys[row]), np.intp)
+        by_name = np.array(self._by_name(history), np.intp)
         if len(by_name) <= self.learn_from:
             return by_name
         return by_name[np.linspace(0, len(by_name) - 1, self.learn_from).round().astype(np.intp)]

@@ -1,0 +1,170 @@
+"""Choosing a plan: which proposals to carry out together.
+
+Proposals that touch the same resource exclude each other, so a saving is counted once; one that claims to
+save more than its resources cost is left out. So the plan's saving cannot exceed the cost, whatever is
+proposed.
+
+Repairs of shortages come first. Of the rest, the plan looks for the largest saving whose added risk stays
+within a budget: a multiple-choice knapsack, solved greedily by saving per risk and then improved by
+exchanging proposals until no exchange saves more. This is not always the optimum, but never breaks a
+constraint, and the same input gives the same plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from data.plan import LeftOut, Plan, Proposal
+
+ZERO = Decimal(0)
+
+_ROUNDS = 20
+"""Rounds of exchanges at most; fleets settle within three."""
+
+
+def choose(
+    proposals: Sequence[Proposal],
+    costs: Mapping[str, Decimal],
+    *,
+    risk_budget: float = float("inf"),
+    per_window: int | None = None,
+) -> Plan:
+    """Chooses proposals without conflicts.
+
+    Args:
+        proposals: in any order; names are unique.
+        costs: resource -> what it costs a month; resources nothing is proposed for count towards the total.
+        risk_budget: expected breached hours the plan may add a week. Repairs lower the risk and so make room.
+        per_window: changes that fit into one change window; proposals without a window are not limited.
+
+    Raises ValueError for a name used twice, a cost below 0 or a budget below 0.
+    """
+    _check(proposals, costs, risk_budget)
+    left: dict[str, str] = {}
+    possible: list[Proposal] = []
+    for proposal in sorted(proposals, key=lambda p: p.name):
+        known = sum((costs.get(resource, ZERO) for resource in proposal.resources), ZERO)
+        if proposal.saving is not None and proposal.saving > known:
+            left[proposal.name] = f"it would save {proposal.saving} of a cost of {known}"
+        elif (
+            not proposal.required and (proposal.saving is None or proposal.saving <= 0) and proposal.risk >= 0
+        ):
+            left[proposal.name] = "it saves nothing"
+        else:
+            possible.append(proposal)
+    chosen = _Choice(risk_budget, per_window)
+    for proposal in sorted(possible, key=_urgency):
+        chosen.add(proposal)
+    for _ in range(_ROUNDS):
+        exchanged = [chosen.exchange(proposal) for proposal in possible]
+        added = [chosen.add(proposal) for proposal in possible if proposal.name not in chosen.taken]
+        if not any(exchanged + added):
+            break
+    for proposal in possible:
+        if proposal.name not in chosen.taken:
+            left[proposal.name] = chosen.obstacle(proposal) or "others save more for the same risk"
+    taken = tuple(sorted(chosen.taken.values(), key=lambda p: p.name))
+    by_name = {proposal.name: proposal for proposal in proposals}
+    unknown = sum(proposal.saving is None for proposal in taken)
+    return Plan(
+        taken,
+        tuple(LeftOut(by_name[name], left[name]) for name in sorted(left)),
+        sum(costs.values(), ZERO),
+        sum((_saving(proposal) for proposal in taken), ZERO),
+        sum(proposal.risk for proposal in taken),
+        (f"{unknown} of {len(taken)} changes have an unknown saving, counted as nothing",) if unknown else (),
+    )
+
+
+class _Choice:
+    """What has been chosen so far and what it uses up."""
+
+    def __init__(self, risk_budget: float, per_window: int | None) -> None:
+        self.taken: dict[str, Proposal] = {}
+        self._holder: dict[str, str] = {}
+        """Resource -> name of the proposal that changes it."""
+        self._budget, self._per_window = risk_budget, per_window
+
+    def add(self, proposal: Proposal) -> bool:
+        """Takes a proposal if nothing stands against it."""
+        if self.obstacle(proposal) is not None:
+            return False
+        self.taken[proposal.name] = proposal
+        self._holder.update(dict.fromkeys(proposal.resources, proposal.name))
+        return True
+
+    def exchange(self, proposal: Proposal) -> bool:
+        """Takes a proposal in place of those that stand against it, where that saves more.
+
+        Gives way: what it conflicts with, then the smallest savings until the risk and the window have room.
+        Repairs never give way.
+        """
+        if proposal.name in self.taken:
+            return False
+        before = dict(self.taken)
+        giving = [self.taken[name] for name in sorted(self._rivals(proposal))]
+        for rival in giving:
+            self._drop(rival)
+        smallest = sorted(self.taken.values(), key=lambda p: (_saving(p), p.name))
+        for rival in smallest:
+            if self.obstacle(proposal) is None:
+                break
+            same_window = proposal.window is not None and rival.window == proposal.window
+            if not rival.required and (rival.risk > 0 or same_window):
+                self._drop(rival)
+                giving.append(rival)
+        pays = _saving(proposal) > sum((_saving(rival) for rival in giving), ZERO)
+        if pays and not any(rival.required for rival in giving) and self.add(proposal):
+            return True
+        for rival in giving:
+            self.taken[rival.name] = rival
+            self._holder.update(dict.fromkeys(rival.resources, rival.name))
+        assert self.taken == before
+        return False
+
+    def obstacle(self, proposal: Proposal) -> str | None:
+        """Why a proposal cannot be added now; None = it can."""
+        if rivals := self._rivals(proposal):
+            return f"conflicts with {', '.join(sorted(rivals))}"
+        if proposal.window is not None and self._per_window is not None:
+            used = Counter(p.window for p in self.taken.values())[proposal.window]
+            if used >= self._per_window:
+                return f"window {proposal.window} holds {self._per_window} changes already"
+        risk = sum(p.risk for p in self.taken.values()) + proposal.risk
+        if proposal.risk > 0 and not proposal.required and risk > self._budget:
+            return f"would add {proposal.risk:.3g} breached hours a week, over the risk budget"
+        return None
+
+    def _rivals(self, proposal: Proposal) -> set[str]:
+        return {self._holder[resource] for resource in proposal.resources if resource in self._holder}
+
+    def _drop(self, proposal: Proposal) -> None:
+        del self.taken[proposal.name]
+        for resource in proposal.resources:
+            del self._holder[resource]
+
+
+def _saving(proposal: Proposal) -> Decimal:
+    return ZERO if proposal.saving is None else proposal.saving
+
+
+def _urgency(proposal: Proposal) -> tuple[bool, bool, float, Decimal, str]:
+    """Repairs first, then what adds no risk, then the most saved per risk added; a pool's saving is shared
+    among its members, so that it is compared with theirs."""
+    saving = _saving(proposal)
+    per_risk = 0.0 if proposal.risk <= 0 else -float(saving) / proposal.risk
+    each = saving / len(proposal.resources)
+    return not proposal.required, proposal.risk > 0, per_risk, -each, proposal.name
+
+
+def _check(proposals: Iterable[Proposal], costs: Mapping[str, Decimal], risk_budget: float) -> None:
+    twice = [name for name, count in Counter(p.name for p in proposals).items() if count > 1]
+    if twice:
+        raise ValueError(f"proposals need names of their own; used twice: {', '.join(sorted(twice))}")
+    negative = sorted(resource for resource, cost in costs.items() if cost < 0)
+    if negative:
+        raise ValueError(f"costs below 0: {', '.join(negative)}")
+    if risk_budget < 0:
+        raise ValueError(f"a risk budget is at least 0, not {risk_budget:g}")
