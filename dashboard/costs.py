@@ -13,8 +13,10 @@ GROUPS = ("service", "team", "provider", "site", "kind")
 
 
 def months(view: View) -> pl.DataFrame:
-    """Monthly costs in this place; a team's are those of its services."""
+    """Monthly costs in this place, whole months only; a team's are those of its services."""
     rows = view.estate.monthly_costs
+    if view.estate.first_whole_month is not None:
+        rows = rows.filter(pl.col("month") >= view.estate.first_whole_month)
     for column in ("provider", "site"):
         if column in view.place:
             rows = rows.filter(pl.col(column).fill_null(NOBODY).is_in(list(view.place[column])))

@@ -57,6 +57,14 @@ class Estate:
         return self.snapshot.frame("page_monthly_costs")
 
     @cached_property
+    def first_whole_month(self) -> date | None:
+        """The first month the inventory covers from its first day on; None without an inventory."""
+        first = self.snapshot.frame("page_inventory_start").item()
+        if first is None or first.day == 1:
+            return None if first is None else first.date()
+        return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+    @cached_property
     def forecast_series(self) -> pl.DataFrame:
         return self.snapshot.table("forecast_series")
 

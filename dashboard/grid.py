@@ -30,7 +30,7 @@ def number(field: str, title: str, form: str = "plain", width: int = 100, **more
         "type": "rightAligned",
         "valueFormatter": {"function": f"{form}(params.value)"},
         "cellClass": "num",
-        "headerClass": "num",
+        "headerClass": "ag-right-aligned-header",
         **more,
     }
 

@@ -32,14 +32,14 @@ def watched(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("state").is_in(["exhausted_now", "dated", "not_before"]))
 
 
-def when(row: Row, today: date) -> Child | list[Child]:
+def when(row: Row, today: date) -> Child:
     """`12 Jan (3–30 Jan)`, `now`, `not before 4 Mar`, or why there is no date."""
     if row["state"] == "exhausted_now":
         return html.Strong("now")
     if row["date_mid"] is not None:
         words = text.date_range(row["date_low"], row["date_mid"], row["date_high"], today)
         middle, _, rest = words.partition(" (")
-        return [middle, html.Span(f" ({rest}", className="range")] if rest else middle
+        return html.Span([middle, html.Span(f" ({rest}", className="range")], className="tight") if rest else middle
     if row["date_low"] is not None:
         return html.Span(f"not before {text.day_near(row['date_low'], today)}", className="range")
     return html.Span(text.EXHAUSTION_WORDS.get(row["state"], row["state"]), className="range")
@@ -63,13 +63,40 @@ def runs_out(row: Row, today: date) -> str:
 
 
 def decide_by(row: Row, today: date) -> str | None:
-    """A clause on the lead time, where the date needs one: `buying takes 20 days, so decide by 14 Dec`."""
-    if row["order_by"] is None or row["lead_days"] is None:
+    """A clause on what to do until when: `getting more takes 20 days, so decide by 14 Dec`."""
+    if row["order_by"] is None or row["date_mid"] is None:
         return None
-    takes = f"getting more takes {text.plural(row['lead_days'], 'day')}"
-    if row["order_by"] <= today:
-        return f"{takes}, so decide today"
-    return f"{takes}, so decide by {text.day_near(row['order_by'], today)}"
+    by = "today" if row["order_by"] <= today else f"by {text.day_near(row['order_by'], today)}"
+    if row["lead_days"] is None:
+        return f"decide {by}"
+    return f"getting more takes {text.plural(row['lead_days'], 'day')}, so decide {by}"
+
+
+def headline(rows: pl.DataFrame, today: date, noun: str, owner: str | None = None) -> str:
+    """A clause: `20 resources of 16 services are out of capacity now and 1 more runs out before 20 Feb`.
+
+    Args:
+        rows: of exhaustion; a subject is a `noun`.
+        owner: column with the service of each subject, to count those too.
+    """
+    until = text.day_near(today + timedelta(days=SOON), today)
+    due = runs_out_within(rows, today, SOON)
+    out = due.filter(pl.col("state") == "exhausted_now")
+    now = set(out["subject"])
+    later = set(due["subject"]) - now
+
+    def counted(names: set[str], of: pl.DataFrame) -> str:
+        words = text.plural(len(names), noun)
+        services = of[owner].drop_nulls().n_unique() if owner else 0
+        return f"{words} of {text.plural(services, 'service')}" if services else words
+
+    runs = "runs" if len(later) == 1 else "run"
+    if now:
+        more = f"{len(later):,} more {runs} out before {until}" if later else f"no other runs out before {until}"
+        return f"{counted(now, out)} {'is' if len(now) == 1 else 'are'} out of capacity now and {more}"
+    if later:
+        return f"{counted(later, due)} {runs} out of capacity before {until}"
+    return f"no {noun} runs out of capacity before {until}"
 
 
 def subject_link(view: View, row: Row, **query: str | None) -> Component:

@@ -12,7 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.outlook import runs_out_within, when
+from dashboard.outlook import when
 from dashboard.view import View
 from dashboard.widgets import Children, Column, link, mark, table
 
@@ -168,7 +168,7 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
         words = when(row.next_out, view.estate.today)
         what = "" if row.next_out["scope"] == "service" else f"{row.next_out['subject']} "
         out = html.Span(
-            [*(words if isinstance(words, list) else [words]),
+            [words,
              html.Span(f" {what}{text.metric(row.next_out['metric'])}", className="range")]
         )  # fmt: skip
     return [
@@ -180,11 +180,3 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
         link(text.money_bare(row.cost), view.link("/resources", service=row.service), className="plain"),
         link(text.money_bare(row.unused), view.link("/provisioning", service=row.service), className="plain"),
     ]
-
-
-def due(view: View, days: int) -> tuple[pl.DataFrame, int]:
-    """Resources' rows that run out within `days`, and of how many services."""
-    rows = runs_out_within(view.exhaustion("resource"), view.estate.today, days)
-    owners = view.estate.resources.select("resource", "service")
-    services = rows.join(owners, left_on="subject", right_on="resource")["service"].drop_nulls().n_unique()
-    return rows, services

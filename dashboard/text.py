@@ -41,8 +41,8 @@ PROVIDER_WORDS = {
 
 ACTION_WORDS = {
     "keep": "keep",
-    "resize_type": "resize",
-    "resize_amount": "resize",
+    "resize_type": "another type",
+    "resize_amount": "another size",
     "add_members": "add members",
     "remove_members": "remove members",
     "stop": "stop",

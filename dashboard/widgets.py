@@ -205,7 +205,7 @@ def whisker_axis(today: date, days: int) -> Component:
     while (month - today).days < days:
         ticks.append(month)
         month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    every = max(1, round(len(ticks) / 6))
+    every = max(1, round(len(ticks) / 4))
     return html.Div(
         [
             html.Span(

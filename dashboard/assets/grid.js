@@ -30,6 +30,8 @@
     if (size > 0 && size < 0.1) return "under 0.1 %";
     return `${signed(value, digits(size, size >= 10 || size === 0 ? 0 : 1).replace(/\.0$/, ""))} %`;
   };
+  functions.breach = (row) =>
+    !row || none(row.breach_now) ? "–" : `${functions.share(row.breach_now).replace(" %", "")} → ${functions.share(row.breach_then)}`;
   functions.chance = (value) => {
     if (none(value)) return "–";
     return value < 0.01 ? "under 1 %" : value > 0.99 ? "over 99 %" : `${Math.round(value * 100)} %`;

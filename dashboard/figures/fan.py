@@ -242,4 +242,5 @@ def _time(figure: go.Figure, fan: Fan, last: np.datetime64 | None, palette: Pale
         ],
         hoverformat="%-d %b %Y %H:%M" if fan.grain == "hour" else "%-d %b %Y",
         nticks=9,
+        tickangle=0,
     )

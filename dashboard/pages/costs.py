@@ -90,7 +90,7 @@ def _months(view: View) -> Component:
     swatches = [("past", "paid at the prices now")]
     if ahead.any():
         swatches.append(("ahead", "expected, with its range"))
-    return section("By month", key(*swatches), graph(figure, "Cost by month", 270))
+    return section("By month", key(*swatches), graph(figure, "Cost by month", 270), note="whole months")
 
 
 def _ledger(view: View) -> Component:
@@ -137,6 +137,7 @@ def _groups(view: View, by: str) -> Component:
     currency = view.estate.currency
     rows = by_group(view.resources, by)
     total = rows["cost"].sum() or 1.0
+    top = rows["cost"][0]
     entries = [(group, view.link("/costs", by=group), group == by) for group in GROUPS]
     body: list[list[Children]] = []
     for row in rows.iter_rows(named=True):
@@ -145,7 +146,7 @@ def _groups(view: View, by: str) -> Component:
                 _group_name(view, by, row["name"]),
                 f"{row['resources']:,}",
                 text.money_bare(row["cost"]),
-                html.Span([share_bar(row["cost"], total), html.Span(f" {text.percent(row['cost'] / total)}", className="num")], className="use"),
+                html.Span([share_bar(row["cost"], top), html.Span(f" {text.percent(row['cost'] / total)}", className="num")], className="use"),
                 text.money_bare(row["idle"]),
                 text.money_bare(row["over"]),
                 text.percent(row["unused"] / row["cost"], 0) if row["cost"] else text.NONE,

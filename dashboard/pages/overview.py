@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.costs import future_cost, month_totals, unused_by_status
-from dashboard.outlook import SOON, row_whisker, subject_link, use_now, watched, when
+from dashboard.outlook import headline, row_whisker, subject_link, watched, when
 from dashboard.page import Page
-from dashboard.service_rows import due, service_rows, services_table
+from dashboard.service_rows import service_rows, services_table
 from dashboard.view import View
 from dashboard.widgets import Children, Column, columns, link, nothing, page, section, state, table, whisker_axis
 
 SERVICES_SHOWN = 12
-OUT_SHOWN = 6
+OUT_SHOWN = 7
+OUT_NOW_SHOWN = 2
+"""Of those out of capacity now: the rest would hide what can still be prevented."""
 AXIS_DAYS = 365
 
 
@@ -43,18 +43,10 @@ def layout(view: View, /, **_: str) -> Component:
 
 def answer(view: View) -> str:
     """What a reader in a hurry needs to know."""
-    out, services = due(view, SOON)
-    today = view.estate.today
-    until = text.day_near(date.fromordinal(today.toordinal() + SOON), today)
-    now = out.filter(pl.col("state") == "exhausted_now").height
-    if out.is_empty():
-        first = f"Nothing runs out before {until}"
-    else:
-        names = text.plural(services, "service") if services else text.plural(out["subject"].n_unique(), "resource")
-        verb = "runs" if (services or out["subject"].n_unique()) == 1 else "run"
-        first = f"{names} {verb} out of capacity before {until}"
-        if now:
-            first += f", {text.plural(now, 'limit')} reached already"
+    owners = view.estate.resources.select("resource", "service")
+    rows = view.exhaustion("resource").join(owners, left_on="subject", right_on="resource")
+    first = headline(rows, view.estate.today, "resource", owner="service")
+    first = first[0].upper() + first[1:]
     total = view.resources["monthly_cost"].sum() or 0.0
     unused = view.resources["unused_cost"].sum() or 0.0
     if not total:
@@ -67,7 +59,9 @@ def answer(view: View) -> str:
 
 def _runs_out(view: View) -> Component:
     today = view.estate.today
-    rows = watched(view.exhaustion("resource")).head(OUT_SHOWN)
+    everything = watched(view.exhaustion("resource"))
+    out = everything.filter(pl.col("state") == "exhausted_now")
+    rows = pl.concat([out.head(OUT_NOW_SHOWN), everything.filter(pl.col("state") != "exhausted_now")]).head(OUT_SHOWN)
     if rows.is_empty():
         return section(
             "Runs out next", html.P("Nothing is expected to run out within a year.", className="caption")
@@ -75,8 +69,7 @@ def _runs_out(view: View) -> Component:
     body: list[list[Children]] = [
         [
             subject_link(view, row),
-            text.metric(row["metric"]),
-            html.Span(use_now(row), className="range"),
+            html.Span(text.metric(row["metric"]), className="tight"),
             row_whisker(row, today, AXIS_DAYS),
             html.Span(when(row, today)),
         ]
@@ -85,14 +78,18 @@ def _runs_out(view: View) -> Component:
     heads = [
         Column("Resource"),
         Column("Metric"),
-        Column("Use now", numeric=True, wide_only=True),
-        Column(whisker_axis(today, AXIS_DAYS), width="34%"),
+        Column(whisker_axis(today, AXIS_DAYS), width="42%", wide_only=True),
         Column("When (8 of 10 outcomes)"),
     ]
     return section(
         "Runs out next",
         table(heads, body, "What runs out next"),
-        note=link("the whole runway", view.link("/runway")),
+        note=link(
+            f"{out.height - OUT_NOW_SHOWN} more are out now: the whole runway"
+            if out.height > OUT_NOW_SHOWN
+            else "the whole runway",
+            view.link("/runway"),
+        ),
     )
 
 

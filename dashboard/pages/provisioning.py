@@ -123,24 +123,21 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
         "breach_then",
         "confidence",
         "buy_by",
-        "cost_now",
         (-pl.col("saving")).alias("change"),
     )
     columns = [
-        name("resource", "Resource", "/resource", keep, 140),
-        status("status", "State", 160),
+        name("resource", "Resource", "/resource", keep, 165),
+        status("status", "State", 155),
         words("now", "Now", 150),
         {**words("then", "To", 150), "cellRenderer": "OpenLink", "cellRendererParams": {"key_field": "resource"}},
-        words("why", "Why", 300, flex=1, minWidth=200),
-        number("breach_now", "Too small now", "share", 110, headerTooltip="Expected share of hours whose peak exceeds the size"),
-        number("breach_then", "then", "share", 80),
-        number("cost_now", f"{currency} now", "money", 95),
-        number("change", "Change", "change", 90),
-        words("confidence", "Confidence", 100),
+        number("change", f"{currency} a month", "change", 100, headerTooltip="Change of the cost; now and then in the proof"),
+        words("why", "Why", 260, flex=1, minWidth=200),
+        number("breach_now", "Hours too small", width=125, valueFormatter={"function": "breach(params.data)"},
+               headerTooltip="Expected share of hours whose peak exceeds the size: now, and at the recommended one"),
+        *([number("buy_by", "Buy by", "date", 110)] if frame["buy_by"].null_count() < frame.height else []),
+        words("confidence", "Confidence", 105),
         name("service", "Service", "/service", keep, 120),
     ]  # fmt: skip
-    if frame["buy_by"].null_count() < frame.height:
-        columns.insert(6, number("buy_by", "Buy by", "date", 110))
     return html.Div(
         grid("provisioning-grid", columns, frame, "Recommended changes", row_id="resource", most_rows=16, words=typed),
         **{"data-opens": "row"},

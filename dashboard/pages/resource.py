@@ -91,7 +91,7 @@ def _metrics(view: View, name: str, findings: pl.DataFrame, chosen: str, span: s
     ):
         unit = UNITS.get(row["metric"], "")
         size = text.plain(row["size_target"])
-        band = f" ({text.plain(row['size_lower'])}–{text.plain(row['size_upper'])})" if row["size_lower"] is not None else ""  # fmt: skip
+        band = f" ({text.plain(row['size_lower'])}–{text.plain(row['size_upper'])})" if text.plain(row["size_lower"]) != text.plain(row["size_upper"]) else ""  # fmt: skip
         rows.append(
             [
                 link(text.metric(row["metric"]), view.link("/resource", name=name, metric=row["metric"], span=span),

@@ -92,6 +92,11 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         *(pl.col("use").filter(pl.col("metric") == metric).first().alias(metric) for metric in ("cpu", "memory", "storage")),
         pl.col("use").filter(pl.col("metric").str.starts_with("network")).max().alias("network"),
     )  # fmt: skip
+    order = {status: i for i, status in enumerate(text.STATUS_WORDS)}
+    shown = shown.sort(
+        pl.col("status").replace_strict(order, default=len(order), return_dtype=pl.Int32), "monthly_cost", "resource",
+        descending=[False, True, False], nulls_last=True,
+    )
     frame = shown.join(use, on="resource", how="left").select(
         "resource", "kind", "service", "team", "provider", "site", "instance_type", "status", "cpu", "memory",
         "storage", "network", "because", "monthly_cost", "unused_cost",

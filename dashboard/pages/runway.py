@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.outlook import SOON, decide_by, row_whisker, runs_out, runs_out_within, subject_link, use_now, watched, when
+from dashboard.outlook import decide_by, headline, row_whisker, runs_out, subject_link, use_now, watched, when
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.proof import pick
@@ -45,8 +43,8 @@ def layout(
     body: list[list[Children]] = [
         [
             subject_link(view, row),
-            text.metric(row["metric"]),
-            html.Span(use_now(row), className="range"),
+            html.Span(text.metric(row["metric"]), className="tight"),
+            html.Span(use_now(row), className="range tight"),
             row_whisker(row, today, int(axis)),
             html.Span(when(row, today)),
             text.probability(row["p28"]),
@@ -60,7 +58,7 @@ def layout(
         Column("Resource" if scope == "resource" else "Service"),
         Column("Metric"),
         Column("Use now", numeric=True, wide_only=True, hint="Demand of capacity"),
-        Column(whisker_axis(today, int(axis)), width="30%"),
+        Column(whisker_axis(today, int(axis)), width="26%", wide_only=True),
         Column("Runs out (8 of 10 outcomes)"),
         Column("28 days", numeric=True, wide_only=True, hint="Probability that usable capacity is reached within 28 days"),
         Column("90 days", numeric=True, hint="Probability within 90 days"),
@@ -97,20 +95,15 @@ def answer(view: View, scope: str, rows: pl.DataFrame) -> str:
     today = view.estate.today
     if rows.is_empty():
         return "Nothing is known yet about when capacity runs out."
-    out = runs_out_within(rows, today, SOON)
-    until = text.day_near(today + timedelta(days=SOON), today)
     noun = SCOPES[scope].removesuffix("s")
-    if out.is_empty():
-        dated = rows.filter(pl.col("date_mid").is_not_null())
-        if dated.is_empty():
-            return f"No {noun} is expected to run out within a year."
-        row = dated.row(0, named=True)
-        return f"No {noun} runs out before {until}; the next is {row['subject']}: {runs_out(row, today)}."
-    count = out["subject"].n_unique()
-    row = out.row(0, named=True)
+    first = headline(rows, today, noun)
+    first = first[0].upper() + first[1:]
+    dated = rows.filter(pl.col("date_mid").is_not_null() & (pl.col("state") != "exhausted_now"))
+    if dated.is_empty():
+        return f"{first}."
+    row = dated.row(0, named=True)
     by = decide_by(row, today)
-    first = f"{text.plural(count, noun)} {'runs' if count == 1 else 'run'} out before {until}"
-    return f"{first}; first {row['subject']}, where {runs_out(row, today)}{'; ' + by if by and row['state'] != 'exhausted_now' else ''}."  # fmt: skip
+    return f"{first}; next is {row['subject']}, where {runs_out(row, today)}{'; ' + by if by else ''}."
 
 
 def _order(view: View, row: dict[str, object]) -> Children:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.grid import grid, name, number, status, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
-from dashboard.outlook import decide_by, row_whisker, runs_out, when
+from dashboard.outlook import SOON, decide_by, row_whisker, runs_out, when
 from dashboard.page import Page
 from dashboard.proof import chart, metric_tabs, pick
 from dashboard.view import View
@@ -19,6 +20,7 @@ from dashboard.widgets import Children, Column, facts, link, nothing, page, sect
 from data.errors import UnknownName
 
 AXIS_DAYS = 365
+OUTLOOK_SHOWN = 9
 
 
 def layout(
@@ -97,8 +99,12 @@ def _rows(view: View, name: str, mine: pl.DataFrame) -> list[dict[str, Any]]:
         & pl.col("subject").is_in(mine["resource"].implode())
         & (pl.col("date_mid").is_not_null() | (pl.col("state") == "exhausted_now"))
     )
-    rows = pl.concat([parts, own]).sort(pl.col("state") != "exhausted_now", "date_mid", nulls_last=True)
-    return rows.to_dicts()
+    # Urgent ones first, then the service as a whole, then what its resources have later on.
+    soon = (pl.col("state") == "exhausted_now") | (pl.col("date_mid") <= view.estate.today + timedelta(days=SOON))
+    rows = pl.concat([parts, own]).with_columns(rank=pl.when(soon).then(0).when(pl.col("scope") == "service").then(1).otherwise(2))
+    return rows.sort(
+        "rank", pl.col("state") != "exhausted_now", "date_mid", pl.col("p365").neg(), nulls_last=True
+    ).to_dicts()
 
 
 def _worst(findings: pl.DataFrame, mine: pl.DataFrame) -> str | None:
@@ -122,12 +128,12 @@ def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
             text.probability(row["p90"]),
             text.probability(row["p365"]),
         ]
-        for row in rows[:8]
+        for row in rows[:OUTLOOK_SHOWN]
     ]
     heads = [
         Column("Metric"),
         Column("Of"),
-        Column(whisker_axis(today, AXIS_DAYS), width="34%", wide_only=False),
+        Column(whisker_axis(today, AXIS_DAYS), width="34%", wide_only=True),
         Column("Runs out"),
         Column("Within 28 days", numeric=True, wide_only=True),
         Column("90 days", numeric=True),

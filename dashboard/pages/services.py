@@ -30,25 +30,21 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
         )
     sort = pick(sort, list(SORTS), "urgency")
     today = view.estate.today
-    out = [
+    now = [row.service for row in rows if row.next_out and row.next_out["state"] == "exhausted_now"]
+    soon = [
         row.service
         for row in rows
-        if row.next_out
-        and (
-            row.next_out["state"] == "exhausted_now"
-            or (row.next_out["date_mid"] and (row.next_out["date_mid"] - today).days <= SOON)
-        )
-    ]
-    short = [row for row in rows if any(state == "under_provisioned" for state, _, _ in row.cells.values())]
-    if not out and not short:
-        answer = f"All {len(rows)} services have the capacity they need for the next {SOON} days."
+        if row.next_out and row.next_out["date_mid"] and (row.next_out["date_mid"] - today).days <= SOON
+        and row.service not in now
+    ]  # fmt: skip
+    of = f"of {text.plural(len(rows), 'service')}"
+    if now:
+        answer = f"{len(now)} {of} {'has' if len(now) == 1 else 'have'} a resource that is out of capacity now"
+        answer += f", {len(soon)} more {'runs' if len(soon) == 1 else 'run'} out of something within {SOON} days." if soon else f"; no other runs out of anything within {SOON} days."
+    elif soon:
+        answer = f"{len(soon)} {of} {'runs' if len(soon) == 1 else 'run'} out of something within {SOON} days: {text.listing(soon)}."
     else:
-        answer = (
-            f"{len(out)} of {text.plural(len(rows), 'service')} {'runs' if len(out) == 1 else 'run'} out of something"
-            f" within {SOON} days{': ' + text.listing(out) if out else ''};"
-            f" {text.plural(len(short), 'service')} {'has' if len(short) == 1 else 'have'}"
-            " a resource that is too small now."
-        )
+        answer = f"All {len(rows)} services have the capacity they need for the next {SOON} days."
     return page(
         answer,
         section(
