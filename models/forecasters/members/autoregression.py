@@ -85,7 +85,8 @@ def shrunk_coefficients(
         pooled = gram[teaches].sum(0) + ridge * teachers * penalty
         prior += np.linalg.solve(pooled, cross[teaches].sum(0))
     right = cross + prior_slots * (penalty @ prior)
-    own: FloatArray = np.linalg.solve(gram + prior_slots * penalty, right[:, :, None])[:, :, 0]
+    solved = np.linalg.solve(gram + prior_slots * penalty, right[:, :, None])
+    own: FloatArray = solved[:, :, 0].astype(np.float64, copy=False)
     return own
 
 
