@@ -1,11 +1,11 @@
 """Capacity as a history: which change of a reported capacity counts, and what holds when.
 
-Sources report capacity with every sample, and some of it jitters: a hypervisor's memory limit moves by a
-few megabytes each time. A history with a row per jitter would say nothing, so a change counts when
+Sources report capacity with every sample, and some of it jitters: a hypervisor's memory limit moves by a few
+per cent each time. A history with a row per jitter would say nothing, so a change counts when
 
 * it is to or from 0 (switched off, on again), or
-* it is larger than NOISE and holds for two reported hours, or is the newest thing known, or
-* it is smaller but holds unchanged for PERSISTS hours (a small resize is still a resize).
+* it is larger than LARGE and holds for two reported hours, or is the newest thing known, or
+* it is smaller and holds for a day of reported hours: unchanged, or on the same side by more than NOISE.
 
 Hours are compared with the level in force, not with the hour before, so a slow drift counts once it adds up.
 """
@@ -13,6 +13,7 @@ Hours are compared with the level in force, not with the hour before, so a slow 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median_low
 
 import numpy as np
 import polars as pl
@@ -20,39 +21,55 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray
 
+LARGE = 0.1
+"""Share of the higher level above which two hours are enough to believe a change."""
+
 NOISE = 0.02
-"""Share of the level in force below which a change may be jitter."""
+"""Share of the higher level below which a difference may be jitter."""
 
 PERSISTS = 24
-"""Reported hours after which even a small change counts."""
+"""Reported hours after which a smaller change is believed."""
 
 
 def changes(hours: NDArray[np.datetime64], capacity: FloatArray) -> list[tuple[np.datetime64, float]]:
     """Start and level of each stretch, from the capacities reported for rising `hours` of one series.
 
-    Both (t,), without NaN.
+    Both (t,), without NaN. The level of a stretch that jitters is the median of its first day.
     """
     if not len(capacity):
         return []
-    starts = np.flatnonzero(np.r_[True, capacity[1:] != capacity[:-1]])
-    lengths = np.diff(np.r_[starts, len(capacity)])
-    level = float(capacity[0])
+    starts = np.flatnonzero(np.r_[True, capacity[1:] != capacity[:-1]]).tolist()
+    amounts: list[float] = capacity.tolist()
+    level = amounts[0]
     history = [(hours[0], level)]
-    pending = -1
-    """Run that was far from the level without holding; the next run decides."""
-    for run in range(1, len(starts)):
-        value = float(capacity[starts[run]])
-        far = abs(value - level) > NOISE * max(level, value)
-        switched = (value == 0) != (level == 0)
-        holds = lengths[run] >= (2 if far else PERSISTS)
-        newest = far and run == len(starts) - 1
-        if value != level and (switched or holds or newest or (far and pending == run - 1)):
-            level = value
-            history.append((hours[starts[run]], level))
-            pending = -1
-        elif far:
-            pending = run
+    for place in starts[1:]:
+        amount = amounts[place]
+        if amount == level:
+            continue
+        far = abs(amount - level) / max(amount, level)
+        if far > LARGE or amount == 0 or level == 0:
+            following = amounts[place : place + 2]
+            holds = amount == 0 or level == 0 or _all_beyond(following, level, LARGE, amount > level)
+        else:
+            following = amounts[place : place + PERSISTS]
+            steady = following.count(amount) == PERSISTS
+            holds = steady or (
+                far > NOISE
+                and len(following) == PERSISTS
+                and _all_beyond(following, level, NOISE, amount > level)
+            )
+            amount = median_low(following)
+        if holds:
+            level = amount
+            history.append((hours[place], level))
     return history
+
+
+def _all_beyond(amounts: list[float], level: float, share: float, above: bool) -> bool:
+    """Whether all amounts differ from the level by more than the share, on the same side."""
+    return all(
+        (amount > level) == above and abs(amount - level) > share * max(amount, level) for amount in amounts
+    )
 
 
 def history_of(hourly: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:

@@ -230,7 +230,7 @@ class Store:
         """Replaces a table of conclusions as a whole, at once.
 
         Columns that are missing become NULL. Raises UnknownName for another table and ValueError for a column
-        that the table has not, or for a missing one that it needs.
+        that the table has not, or for a missing one that it needs. A frame without rows empties the table.
         """
         tables: dict[str, list[tuple[str, bool]]] = {}
         for name, column, nullable in self._connection.execute(
@@ -244,20 +244,19 @@ class Store:
         unknown = set(rows.columns) - {name for name, _ in columns}
         if unknown:
             raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
-        needed = [name for name, nullable in columns if not nullable]
+        needed = [name for name, nullable in columns if not nullable and rows.height]
         for name in needed:
             if name not in rows.columns or rows[name].null_count():
                 raise ValueError(f"{table} needs a value of {name!r} in every row")
-        self._connection.register("concluded", unzoned(rows))
         try:
             with self._transaction():
                 self._connection.execute(f"DELETE FROM {table}")
-                if rows.width:
+                if rows.height:
+                    self._connection.register("concluded", unzoned(rows))
                     self._connection.execute(f"INSERT INTO {table} BY NAME FROM concluded")
+                    self._connection.unregister("concluded")
         except duckdb.ConversionException as error:
             raise ValueError(f"{table}: {str(error).splitlines()[0]}") from error
-        finally:
-            self._connection.unregister("concluded")
 
     def publish(
         self,
