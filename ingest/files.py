@@ -143,7 +143,7 @@ class Files:
 
         A file that cannot be used does not keep the others from being read: the error comes at the end.
         """
-        files = self._files()
+        files = self.files()
         clock = read_clock(self.core_clock, self.mhz_per_core)
         times = read_time_table(self.time, self._format())
         errors: list[SourceError] = []
@@ -191,7 +191,8 @@ class Files:
         if rates is not None:
             yield Batch(rates.samples())
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
+        """The files that the paths stand for. Raises SourceError if there are none."""
         found: list[str] = []
         for pattern in self.paths:
             if "://" in pattern:

@@ -1,7 +1,7 @@
 """Cloud bills in the FOCUS format: read leniently, with a report of what does not conform.
 
 Real exports deviate (texts `NULL`, times without zone, spellings, null costs): a planner needs the money all
-the same, and to know how far the bill can be trusted. Only a charge without cost, currency or start is rejected.
+the same, and to know how far to trust the bill. Only a charge without cost, currency or start is rejected.
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ class Bills:
         Raises:
             SourceError: if a file cannot be read, or has no cost, currency or start of charges.
         """
-        for path in self._files():
+        for path in self.files():
             yield from self._read(path)
 
     def _format(self) -> Format:
         return Format(separator=self.separator, encoding=self.encoding)
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
+        """The files that the paths stand for. Raises SourceError if there are none."""
         found: list[str] = []
         for pattern in self.paths:
             magic = glob.has_magic(pattern) and "://" not in pattern

@@ -17,8 +17,8 @@ _OF_1_0 = (
     "AvailabilityZone", "ChargeFrequency", "CommitmentDiscountCategory", "CommitmentDiscountId",
     "CommitmentDiscountName", "CommitmentDiscountStatus", "CommitmentDiscountType", "ConsumedQuantity",
     "ConsumedUnit", "ContractedUnitPrice", "ListUnitPrice", "PricingCategory", "ProviderName",
-    "PublisherName", "RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType", "SkuId", "SkuPriceId",
-    "SubAccountId", "SubAccountName", "Tags",
+    "PublisherName", "RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType", "SkuId",
+    "SkuPriceId", "SubAccountId", "SubAccountName", "Tags",
 )  # fmt: skip
 _SINCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
