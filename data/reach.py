@@ -1,7 +1,8 @@
 """Reach: how high demand will have been by a day, as quantiles of the running maximum of sample paths.
 
 Exhaustion of *any* limit can be read from it, so paths (n x samples x days) need not be stored:
-P(demand reaches the limit by day d) = 1 - F_d(limit), F_d the distribution of the highest demand of days 1..d.
+P(demand reaches the limit by day d) = 1 - F_d(limit), F_d the distribution of the highest demand of days
+1 to d.
 """
 
 from __future__ import annotations
@@ -43,22 +44,19 @@ class Reach:
         NaN where there is no answer or no limit.
         """
         levels = np.asarray(self.levels)
-        chances = np.full(self.amounts.shape[:2], np.nan)
-        for i, limit in enumerate(limits):
-            if not np.isfinite(limit):
-                continue
-            for d, amounts in enumerate(self.amounts[i]):
-                if np.isnan(amounts[0]):
-                    continue
-                if limit > amounts[-1]:
-                    gap = max(amounts[-1] - amounts[-2], 0.0)
-                    chances[i, d] = (1 - levels[-1]) if limit <= amounts[-1] + gap else 0.0
-                elif limit <= amounts[0]:
-                    chances[i, d] = 1 - levels[0] if amounts[0] < amounts[-1] else 1.0
-                else:
-                    # Reached means demand >= limit: on a flat stretch of the quantile function the lowest level counts.
-                    j = int(np.searchsorted(amounts, limit, side="left"))
-                    low, high = amounts[j - 1], amounts[j]
-                    share = (limit - low) / (high - low)
-                    chances[i, d] = 1 - (levels[j - 1] + share * (levels[j] - levels[j - 1]))
-        return np.maximum.accumulate(chances, axis=1)
+        amounts = self.amounts
+        limit = np.asarray(limits, float)[:, None]
+        answered = np.isfinite(limit) & ~np.isnan(amounts[:, :, 0])
+        # Reached means demand >= limit: on a flat stretch of the quantile function the lowest level counts.
+        place = (amounts < limit[:, :, None]).sum(2)
+        upper = np.clip(place, 1, len(levels) - 1)
+        low = np.take_along_axis(amounts, upper[:, :, None] - 1, 2)[:, :, 0]
+        high = np.take_along_axis(amounts, upper[:, :, None], 2)[:, :, 0]
+        gap = np.where(high > low, high - low, 1.0)
+        inside = 1 - (levels[upper - 1] + (limit - low) / gap * (levels[upper] - levels[upper - 1]))
+        flat = amounts[:, :, -1] <= amounts[:, :, 0]
+        below = np.where(flat, 1.0, 1 - levels[0])
+        beyond = amounts[:, :, -1] + np.maximum(amounts[:, :, -1] - amounts[:, :, -2], 0.0)
+        above = np.where(limit <= beyond, 1 - levels[-1], 0.0)
+        chances = np.where(place == 0, below, np.where(place == len(levels), above, inside))
+        return np.maximum.accumulate(np.where(answered, chances, np.nan), axis=1)

@@ -15,6 +15,7 @@ from data.series import STOCKS
 from models.planning.bands import Calibration, at_levels, sort_samples
 from models.planning.conformal import learn
 from models.planning.draws import seeds
+from models.planning.growth import SteadyGrowth
 from models.planning.mixture import Mixture
 from models.planning.preparation import Prepared, block_lengths, prepare
 
@@ -135,6 +136,17 @@ def lasted(paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
     for ahead in range(1, days):
         np.minimum(held[:, :, :-ahead], paths[:, :, ahead:], out=held[:, :, :-ahead])
     return held
+
+
+def growing_series(history: Panel) -> NDArray[np.bool_]:
+    """(n,) series that `plan` follows along a trend, because that paid in their own past."""
+    prepared = prepare(history)
+    lengths = block_lengths(prepared.days)
+    growing = np.zeros(len(history), bool)
+    for length in np.unique(lengths[lengths > 0]):
+        rows = np.flatnonzero(lengths == length)
+        growing[rows] = SteadyGrowth.of(prepared.filled[rows, -length:]).steady
+    return growing
 
 
 def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:
