@@ -82,10 +82,11 @@ def test_any_name_survives_the_quotes_of_terraform(name: str) -> None:
 
 
 def test_kubernetes_gets_requests_in_its_units() -> None:
+    amounts = {"cpu": 0.35, "memory": 1.125}
     labels = {"namespace": "prod", "workload_kind": "StatefulSet", "container": "main"}
     text = kubernetes_patches(
         [
-            change("api", Action.RESIZE_AMOUNT, "workload", "k8s", {"cpu": 0.35, "memory": 1.125}, None, labels),
+            change("api", Action.RESIZE_AMOUNT, "workload", "k8s", amounts, labels=labels),
             change("cron", Action.STOP, "workload", "k8s"),
             change("web", Action.RESIZE_TYPE, to_type="x"),
         ]
