@@ -19,6 +19,7 @@ from models.planning.week_profile import WEEK, behind, week_profile
 _FIRST_ORIGIN = 28
 _BASE_DAYS = 14
 _MOST_ORIGINS = 112
+_PROFILE_DAYS = 14
 _OWN_WINDOWS = 4.0
 """History windows of 28 days at which half of the pieces are the series' own."""
 _PIECES = 64
@@ -45,8 +46,13 @@ class Analogues:
         every = max(3, -(-(t - 7 - _FIRST_ORIGIN) // _MOST_ORIGINS))
         origins = np.arange(t - 7, _FIRST_ORIGIN - 1, -every)
         pieces = np.full((n, len(origins), horizon), np.nan, np.float32)
+        learned_at, learned = -1, np.zeros((n, WEEK))
         for i, o in enumerate(origins):
-            profile = week_profile(demand[:, max(0, o - 84) : o])
+            # A weekday profile holds for a while: it is learned every two weeks, from the past, and turned.
+            if o - o % _PROFILE_DAYS != learned_at:
+                learned_at = int(o - o % _PROFILE_DAYS)
+                learned = week_profile(demand[:, max(0, learned_at - 84) : learned_at])
+            profile = np.roll(learned, learned_at - o, axis=1)
             recent = demand[:, o - _BASE_DAYS : o] - behind(profile, _BASE_DAYS)
             k = min(horizon, t - o)
             follow = profile[:, np.arange(k) % WEEK]

@@ -57,10 +57,22 @@ class Mixture:
         paths[:, :analogues] += centre[:, None].astype(np.float32)
         changes = change_paths(demand, horizon, seeds, samples - analogues)
         if not self.ensemble.stock:
-            share = np.where(np.arange(horizon) < 7, _NEAR, _FAR)
-            move = share * (centre - np.median(changes, 1))
-            changes += move[:, None].astype(np.float32)
+            changes += _towards(centre, changes)[:, None].astype(np.float32)
         paths[:, analogues:] = changes
         paths, centre = growth.onto(paths, centre, seeds)
         paths[floor] = np.maximum(paths[floor], 0)
         return Drawn(paths, centre, growth.steady)
+
+
+def _towards(centre: FloatArray, changes: NDArray[np.float32]) -> FloatArray:
+    """(n, horizon) part of the way from the median of the change paths to the ensemble.
+
+    Medians are taken every day for four weeks and every week after; between them the distance is linear.
+    """
+    horizon = centre.shape[1]
+    days = np.arange(horizon)
+    nodes = np.unique(np.append(days[(days < 28) | (days % 7 == 0)], horizon - 1))
+    apart = centre[:, nodes] - np.median(changes[:, :, nodes], 1)
+    share = np.where(days < 7, _NEAR, _FAR)
+    move: FloatArray = share * np.stack([np.interp(days, nodes, row) for row in apart])
+    return move
