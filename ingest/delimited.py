@@ -127,7 +127,10 @@ def fields_of(line: str, how: Delimited) -> list[str]:
         return line.split()
     if how.quote is None:
         return line.split(how.separator)
-    return next(csv.reader([line], delimiter=how.separator, quotechar=how.quote), [])
+    try:
+        return next(csv.reader([line], delimiter=how.separator, quotechar=how.quote), [])
+    except csv.Error:
+        return line.split(how.separator)
 
 
 def _piece(text: bytes, line: int, count: int, names: list[str], how: Delimited, origin: str) -> Piece:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
@@ -46,6 +47,7 @@ class Format:
     transposed: bool = False
     fixed_width: bool = False
     field_starts: tuple[int, ...] = ()
+    storage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if self.kind not in FORMATS:
@@ -108,7 +110,7 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
     """
     kind = how.kind_of(path)
     if kind == "parquet":
-        yield from _read_parquet(path, wanted)
+        yield from _read_parquet(path, how, wanted)
     elif kind == "prometheus":
         yield from read_reply(Path(path))
     elif kind == "ndjson":
@@ -133,11 +135,17 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
             yield from read_delimited(Path(path), delimited)
 
 
-def _read_parquet(path: str, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
+def _read_parquet(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
     if "://" not in path and Path(path).exists() and Path(path).stat().st_size == 0:
         raise SourceError(f"{path}: is empty")
     try:
-        lazy = pl.scan_parquet(path, glob=False)
+        distant = "://" in path
+        lazy = pl.scan_parquet(
+            path,
+            glob=distant,
+            storage_options=dict(how.storage) if distant else None,
+            credential_provider=None,
+        )
         names = lazy.collect_schema().names()
         columns = wanted(names)
         numbered = lazy.with_row_index(LINE, offset=1).select(*columns, pl.col(LINE).cast(pl.Int64))

@@ -73,6 +73,9 @@ class Files:
     """Whether columns are told by where they start: where the header's names do, or `field_starts`."""
     field_starts: tuple[int, ...] = ()
     """Where columns of fixed width start, from 0."""
+    storage: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """Options of the object store for s3:// paths, e.g. { endpoint_url = "http://minio:9000", allow_http = "true",
+    region = "eu-1" }; keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."""
     events_per: str = ""
     """Set, e.g. to 1m, where a row is an event and has no value: they are counted into requests/s."""
 
@@ -212,7 +215,7 @@ class Files:
         return Format(
             self.format, self.separator, self.quote, self.header, self.columns, self.skip_lines,
             self.skip_matching, self.encoding, self.line_limit, self.transposed, self.fixed_width,
-            self.field_starts,
+            self.field_starts, self.storage,
         )  # fmt: skip
 
     def _named(self, path: str) -> _NamedBy:

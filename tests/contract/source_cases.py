@@ -1,0 +1,40 @@
+"""One case per kind of source: how to set it up on something real, and on something broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data.series import Window
+
+
+@dataclass(frozen=True)
+class SourceCase:
+    """What the laws need to know of one kind."""
+
+    settings: dict[str, Any]
+    """A table that reads something real."""
+    broken: dict[str, Any]
+    """A table that reaches an answer nobody can use."""
+    window: Window
+    """A stretch in which something was measured, but not everything."""
+
+
+def _files(folder: Path) -> SourceCase:
+    rows = "".join(f"2024-05-01T{hour:02}:00:00Z,host-{hour % 3},cpu,{hour},cores\n" for hour in range(24))
+    (folder / "good.csv").write_text("ts,resource,metric,value,unit\n" + rows + "soon,host-1,cpu,1,cores\n")
+    (folder / "broken.parquet").write_bytes(b"PAR1" + bytes(range(256)) * 4)
+    return SourceCase(
+        settings={"paths": [str(folder / "good.csv")]},
+        broken={"paths": [str(folder / "broken.parquet")]},
+        window=Window(datetime(2024, 5, 1, 6, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC)),
+    )
+
+
+CASES: Mapping[str, Callable[[Path], SourceCase]] = {
+    "files": _files,
+}
+"""By kind; a new source brings its case."""
