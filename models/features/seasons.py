@@ -47,5 +47,5 @@ class Seasons:
 
     @property
     def recent(self) -> int:
-        """Slots that count as `now`: a week, or seven short seasons."""
-        return self.week if self.week is not None else 7 * self.day
+        """Slots that count as `now`: a week, or seven short seasons, or 48 without any."""
+        return self.week if self.week is not None else max(7 * self.day, 48)

@@ -40,6 +40,8 @@ class Fleet:
     """Members count with their past error to the power -`power` in the weighted median."""
     longest_weeks: int = 16
     """Long seasons of history that are looked at; older slots are left out."""
+    most_slots: int = 8192
+    """Slots of history at most, which is four weeks of five minutes."""
 
     def forecast(self, history: Panel, horizon: int, levels: tuple[float, ...]) -> Forecast:
         return self.forecast_scored(history, horizon, levels, scored=False)[0]
@@ -63,7 +65,8 @@ class Fleet:
                 f"a forecast needs a horizon of at least 1 and levels, got {horizon} and {levels}"
             )
         seasons = Seasons.of(history.step, self.season)
-        newest = history.between(max(0, history.slots - self.longest_weeks * seasons.recent), history.slots)
+        reach = min(self.most_slots, max(self.longest_weeks * seasons.recent, 4 * seasons.longest))
+        newest = history.between(max(0, history.slots - reach), history.slots)
         demand = np.where(np.abs(newest.demand) < _WILD, newest.demand, np.nan)
         n, t = demand.shape
         quantiles = np.full((n, horizon, len(levels)), np.nan)
