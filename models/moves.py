@@ -103,26 +103,24 @@ def consolidated(
     for site, servers in sorted(sites.items(), key=lambda item: item[0] or ""):
         hosts = sorted(servers, key=lambda s: (-s.held.get(Metric.CPU, 0.0), s.resource.name))
         loads = sorted(servers, key=lambda s: (-s.needs.get(Metric.CPU, 0.0), s.resource.name))
-        left: list[tuple[Standing, dict[str, float]]] = []
+        rooms: list[dict[str, float]] = []
         closed = list(hosts)
-        fits = True
+        alone = 0
         for load in loads:
-            if _place(load.needs, [room for _, room in left]):
+            if _place(load.needs, rooms):
                 continue
             host = next((h for h in closed if _holds(h.held, load.needs)), None)
             if host is None:
-                fits = False
-                break
+                # Too small already: what it does fits on no server, so it stays where it is.
+                alone += 1
+                closed = [h for h in closed if h is not load]
+                continue
             closed.remove(host)
-            room = {m: h - load.needs.get(m, 0.0) for m, h in host.held.items()}
-            left.append((host, room))
-        if not fits:
-            notes.append(f"servers in {site or 'an unnamed site'} cannot be packed: one load fits no server")
-            continue
+            rooms.append({m: held - load.needs.get(m, 0.0) for m, held in host.held.items()})
         spare = closed[: event.spare_servers]
         gone = closed[event.spare_servers :]
         notes.append(
-            f"{len(servers)} servers in {site or 'an unnamed site'} fit on {len(left)};"
+            f"{len(servers)} servers in {site or 'an unnamed site'} fit on {len(rooms) + alone};"
             f" {len(spare)} kept spare, {len(gone)} freed; their cost is saved when they are given back"
         )
         freed |= {server.resource.name: None for server in gone}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,9 @@ class Relations:
     """Elasticities learned from history, or the reasons why there are none."""
 
     own: Mapping[tuple[str, str], Elasticity | Refusal] = field(default_factory=dict)
-    """(service, metric) -> its demand against the load of the service."""
+    """(service or resource, metric) -> its demand against the load of the service."""
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> resources in `own`."""
     links: Mapping[tuple[str, str], Elasticity | Refusal] = field(default_factory=dict)
     """(caller, callee) -> load of the callee against load of the caller."""
     loads: Mapping[str, float] = field(default_factory=dict)
@@ -31,12 +33,20 @@ class Relations:
     """Service -> services it calls."""
 
     def demand_factor(
-        self, service: str, metric: str, load: Factors, assumed: float | None
+        self, resource: str, service: str, metric: str, load: Factors, assumed: float | None
     ) -> Factors | None:
-        """Factor of one metric when the load of its service changes; None where no relation is known.
+        """Factor of one metric of a resource when the load of its service changes; None = not known.
 
-        `assumed` stands in for an elasticity that could not be learned.
+        The resource's own relation counts first. One that does not follow while other members of the service
+        do (a cache, a scheduler) is unchanged. Else the relation of the service as a whole counts, and
+        `assumed` stands in for an elasticity that could not be learned at all.
         """
+        own = self.own.get((resource, metric))
+        if isinstance(own, Elasticity):
+            return _through(own, load, assumed)
+        others = (self.own.get((member, metric)) for member in self.members.get(service, ()))
+        if own is not None and any(isinstance(other, Elasticity) for other in others):
+            return UNCHANGED
         return _through(self.own.get((service, metric)), load, None if metric in STOCKS else assumed)
 
     def pass_on(
@@ -102,6 +112,8 @@ def learn_relations(
     drivers: Mapping[str, Panel],
     depends_on: Mapping[str, Sequence[str]],
     learner: Learner | None = None,
+    resources: Mapping[str, Panel] | None = None,
+    service_of: Mapping[str, str] | None = None,
 ) -> Relations:
     """Learns from daily history of services.
 
@@ -111,36 +123,49 @@ def learn_relations(
         demand: metric -> daily panel of services (demand = mean of the day).
         drivers: driver -> daily panel of services; may lack most of them.
         depends_on: service -> services it calls.
+        resources: metric -> daily panel of resources, for relations of their own.
+        service_of: resource -> service.
 
     All panels must be daily; days are matched by date.
     """
-    learner = learner or Learner()
-    panels = [*demand.values(), *drivers.values()]
+    learner, resources, service_of = learner or Learner(), resources or {}, service_of or {}
+    panels = [*demand.values(), *drivers.values(), *resources.values()]
     if any(panel.step != DAY for panel in panels):
         raise ValueError("relations are learned from daily panels")
     if not panels:
         return Relations(depends_on={s: tuple(c) for s, c in depends_on.items()})
     start, end = min(p.start for p in panels), max(p.end for p in panels)
     slots = (end - start) // DAY
-    rows: dict[tuple[str, str], FloatArray] = {}
-    for metric, panel in (*demand.items(), *drivers.items()):
-        offset = (panel.start - start) // DAY
-        for key, values in zip(panel.keys, panel.demand, strict=True):
-            row = np.full(slots, np.nan)
-            row[offset : offset + panel.slots] = values
-            rows[key.subject, str(metric)] = row
+
+    def by_day(named: Iterable[tuple[str, Panel]]) -> dict[tuple[str, str], FloatArray]:
+        rows = {}
+        for metric, panel in named:
+            offset = (panel.start - start) // DAY
+            for key, values in zip(panel.keys, panel.demand, strict=True):
+                row = np.full(slots, np.nan)
+                row[offset : offset + panel.slots] = values
+                rows[key.subject, str(metric)] = row
+        return rows
+
+    rows = by_day((*demand.items(), *drivers.items()))
     services = sorted({service for service, _ in rows})
     load = {}
     for service in services:
-        for name in (Driver.REQUESTS, Driver.USERS, Metric.CPU):
-            if (service, str(name)) in rows:
-                load[service] = rows[service, str(name)]
+        for measure in (Driver.REQUESTS, Driver.USERS, Metric.CPU):
+            if (service, str(measure)) in rows:
+                load[service] = rows[service, str(measure)]
                 break
     own = {
         (service, metric): learner.learn(row, load[service])
         for (service, metric), row in rows.items()
         if service in load and metric in demand
     }
+    members: dict[str, set[str]] = {}
+    for (name, metric), row in by_day(resources.items()).items():
+        service = service_of.get(name, "")
+        if service in load:
+            own[name, metric] = learner.learn(row, load[service])
+            members.setdefault(service, set()).add(name)
     links = {
         (caller, callee): learner.learn(load[callee], load[caller])
         for caller, called in depends_on.items()
@@ -150,6 +175,7 @@ def learn_relations(
     recent = {service: row[-28:][np.isfinite(row[-28:])] for service, row in load.items()}
     return Relations(
         own,
+        {service: tuple(sorted(names)) for service, names in members.items()},
         links,
         {service: float(days.mean()) for service, days in recent.items() if len(days)},
         {service: tuple(called) for service, called in depends_on.items()},

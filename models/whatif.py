@@ -163,7 +163,7 @@ def _demand_factors(
                 if service in effects.uniform:
                     found = load if metric not in STOCKS else UNCHANGED
                 else:
-                    known = relations.demand_factor(service, metric, load, assumed)
+                    known = relations.demand_factor(standing.resource.name, service, metric, load, assumed)
                     if known is None:
                         note = (
                             f"{metric} of {service} is taken as unchanged: no relation to its load is known"
@@ -202,9 +202,8 @@ def _hand_over(effects: _Effects, position: Position, factors: Mapping[tuple[str
             if s.resource.kind == kind and s.resource.name not in effects.lost
         ]
         if not left:
-            effects.notes.append(
-                f"{name} is lost and {service or 'its service'} has no other {kind}: no one takes over"
-            )
+            note = f"{service or 'no service'} has no other {kind} to take over from what is lost"
+            effects.notes.append(note)
             continue
         for metric in _MOVED:
             moved = standing.demand.get(metric, 0.0) * factors.get((name, metric), UNCHANGED)[1]

@@ -111,6 +111,24 @@ def test_a_driver_acts_through_its_elasticity_and_refusals_are_told() -> None:
     assert demand(assumed)["a", "memory"] == pytest.approx(32.0)
 
 
+def test_a_member_that_does_not_follow_stays_as_it_is() -> None:
+    estate = position(machine("a", "shop", 8, 4.0), machine("cache", "shop", 8, 4.0))
+    relations = Relations(
+        own={
+            ("a", "cpu"): exactly(1.0), ("cache", "cpu"): Refusal("flat"), ("shop", "cpu"): exactly(0.5),
+            ("a", "memory"): Refusal("flat"), ("cache", "memory"): Refusal("flat"),
+            ("shop", "memory"): exactly(0.5),
+        },
+        members={"shop": ("a", "cache")},
+    )  # fmt: skip
+    answer = played(estate, DriverGrowth("shop", 4.0), relations=relations)
+    # cpu: a follows, the cache does not. memory: neither alone, the service as a whole does.
+    assert demand(answer) == {
+        ("a", "cpu"): pytest.approx(16.0), ("a", "memory"): pytest.approx(16.0),
+        ("cache", "memory"): pytest.approx(16.0),
+    }  # fmt: skip
+
+
 def test_effects_pass_along_the_graph_by_the_share_of_the_caller() -> None:
     estate = position(machine("w", "web", 8, 2.0), machine("d", "db", 8, 2.0), machine("l", "log", 8, 2.0))
     one = exactly(1.0)
@@ -152,7 +170,7 @@ def test_a_lost_site_is_taken_over_by_the_members_that_are_left() -> None:
     assert found["b", "cpu"] == pytest.approx(3 + 4 * 8 / 12)
     assert found["c", "cpu"] == pytest.approx(2 + 4 * 4 / 12)
     assert ("a", "cpu") not in found
-    assert any(note.startswith("x is lost and alone has no other vm") for note in answer.assumptions)
+    assert answer.assumptions == ("alone has no other vm to take over from what is lost",)
     lost = answer.sizes.filter(pl.col("resource").is_in(["a", "x"]))
     assert set(lost["to_size"]) == {"nothing"} and set(lost["cost_then"]) == {Decimal("0.00")}
 
@@ -200,6 +218,14 @@ def test_a_consolidation_frees_servers_and_keeps_a_spare() -> None:
     assert answer.sizes["to_size"].to_list() == ["nothing"]
     assert answer.extra == -light[0].price  # type: ignore[operator]
     assert "4 servers in north fit on 2; 1 kept spare, 1 freed" in answer.assumptions[0]
+
+
+def test_a_server_that_is_too_small_stays_alone_in_a_consolidation() -> None:
+    servers = [machine(f"s{i}", "farm", 16, 3.0, kind="server", memory=64) for i in range(4)]
+    needs = [{"cpu": 20.0, "memory": 20.0}] + [{"cpu": 3.75, "memory": 20.0}] * 3
+    mixed = [Standing(s.resource, s.held, s.demand, n, s.price) for s, n in zip(servers, needs, strict=True)]
+    answer = played(position(*mixed), Consolidation(Which(sites=("north",)), spare_servers=0))
+    assert "4 servers in north fit on 2; 0 kept spare, 2 freed" in answer.assumptions[0]
 
 
 def test_exhaustion_is_read_at_the_limit_over_the_factor() -> None:
@@ -254,7 +280,15 @@ def test_relations_are_learned_between_the_services_that_call_each_other() -> No
         [SeriesKey("db", "cpu"), SeriesKey("web", "cpu")], start + 10 * DAY, DAY,
         np.array([database[10:], 0.02 * web[10:]]),
     )  # fmt: skip
-    found = learn_relations({"cpu": cpu}, {"requests": requests}, {"web": ("db",)})
+    machines = Panel.of(
+        [SeriesKey("w1", "cpu"), SeriesKey("w2", "cpu")], start, DAY, np.array([web, web * 0 + 3])
+    )
+    found = learn_relations(
+        {"cpu": cpu}, {"requests": requests}, {"web": ("db",)},
+        resources={"cpu": machines}, service_of={"w1": "web", "w2": "web"},
+    )  # fmt: skip
+    assert isinstance(found.own["w1", "cpu"], Elasticity) and isinstance(found.own["w2", "cpu"], Refusal)
+    assert found.members == {"web": ("w1", "w2")}
     link, own = found.links["web", "db"], found.own["web", "cpu"]
     assert isinstance(link, Elasticity) and link.exponent == pytest.approx(0.5, abs=0.05)
     assert isinstance(own, Elasticity) and own.exponent == pytest.approx(1.0, abs=0.01)
