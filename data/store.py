@@ -54,7 +54,7 @@ MEASURED = frozenset(
 )
 """Tables that `replace` may not write; all others hold what was concluded."""
 
-MEMORY_LIMIT = "640MB"
+MEMORY_LIMIT = "512MB"
 """Of DuckDB; what does not fit goes to a folder beside the store.
 
 With the batch at hand it is under 1 GB."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from data.capacity import changes, history_of, on_grid
 from data.frames import Inventory
+from data.rollups import Chunk, chunks
 from data.store import Store
 from tests.store_frames import MONDAY, NOW, Row, load
 
@@ -106,6 +107,32 @@ def test_a_killed_refresh_goes_on_where_it_was(store: Store, monkeypatch: pytest
     assert store.refresh_rollups(lambda done, total: seen.append((done, total))) == 4
     assert seen == [(2, 8), (4, 8), (2, 4), (4, 4)]
     assert store.frame("rollups_of_day", resource="k0").height == 4
+
+
+def test_chunks_are_whole_days_or_parts_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.rollups.CHUNK_SERIES_DAYS", 10)
+    days = [MONDAY.date() + timedelta(days=d) for d in range(5)]
+    found = list(chunks(list(zip(days, [4, 6, 1, 25, 3], strict=True))))
+    assert found == [
+        Chunk(days[0], days[1], 1, 0),
+        Chunk(days[2], days[2], 1, 0),
+        *(Chunk(days[3], days[3], 3, part) for part in range(3)),
+        Chunk(days[4], days[4], 1, 0),
+    ]
+
+
+def test_a_day_of_very_many_series_is_refreshed_in_parts(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.rollups.CHUNK_SERIES_DAYS", 3)
+    load(store, *((d * DAY, f"m{i}", "cpu", float(i)) for d in range(3) for i in range(8 if d == 1 else 1)))
+    steps: list[int] = []
+    assert store.refresh_rollups(lambda done, _: steps.append(done)) == 10
+    assert len(steps) > 3 and steps[-1] == 10
+    for i in range(8):
+        frame = store.frame("rollups_of_day", resource=f"m{i}")
+        assert frame["mean"].to_list() == [i] * (3 if i == 0 else 1)
+    assert store.refresh_rollups() == 0
 
 
 def history(store: Store, resource: str) -> list[tuple[float, float | None]]:
