@@ -271,7 +271,7 @@ def _step_of(ts: pl.Series) -> int:
 def _grid(
     slots: np.ndarray[tuple[int], np.dtype[np.int64]], after: int, step: int, part: pl.DataFrame
 ) -> tuple[FloatArray, FloatArray]:
-    """Demand and capacity of one series from its first slot to its last and `after` more, averaged by slot."""
+    """Demand and capacity of one series from its first slot to its last and `after` more."""
     place = (slots - int(slots[0])) // step
     size = int(place[-1]) + 1 + after
     out = []
