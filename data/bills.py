@@ -57,7 +57,7 @@ CONFORMANCE_SCHEMA: dict[str, pl.DataType] = {
     "rows": pl.Int64(),
     "example": pl.String(),
 }
-"""What does not conform to the specification and was read all the same, counted per file and column."""
+"""What does not conform and was read all the same, per file and column; `rows` is null for whole columns."""
 
 
 @dataclass(frozen=True, slots=True)

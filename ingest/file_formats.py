@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from data.errors import ConfigError, SourceError
+from data.errors import ConfigError, SourceError, SourceUnavailable
 from ingest.blocks import LINE_LIMIT, blocks
 from ingest.delimited import WHITESPACE, Delimited, read_delimited
 from ingest.pieces import LINE, Piece, rejections
@@ -136,10 +136,12 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
 
 
 def _read_parquet(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
-    if "://" not in path and Path(path).exists() and Path(path).stat().st_size == 0:
+    distant = "://" in path
+    if not distant and not Path(path).exists():
+        raise SourceError(f"{path}: cannot be read: no such file")
+    if not distant and Path(path).stat().st_size == 0:
         raise SourceError(f"{path}: is empty")
     try:
-        distant = "://" in path
         lazy = pl.scan_parquet(
             path,
             glob=distant,
@@ -155,6 +157,10 @@ def _read_parquet(path: str, how: Format, wanted: Callable[[list[str]], list[str
         raise
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if distant and ("object-store error" in first or isinstance(error, OSError)):
+            if "not found" in first.casefold():
+                raise SourceError(f"{path}: there is no such object") from error
+            raise SourceUnavailable(f"{path}: cannot be fetched: {first[:300]}") from error
         raise SourceError(f"{path}: is no readable Parquet file; is it truncated? ({first})") from error
 
 

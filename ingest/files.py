@@ -74,8 +74,8 @@ class Files:
     field_starts: tuple[int, ...] = ()
     """Where columns of fixed width start, from 0."""
     storage: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    """Options of the object store for s3:// paths, e.g. { endpoint_url = "http://minio:9000", allow_http = "true",
-    region = "eu-1" }; keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."""
+    """Options of the object store for s3:// paths, e.g. { endpoint_url = "https://…", region = "eu-1" }; keys
+    are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."""
     events_per: str = ""
     """Set, e.g. to 1m, where a row is an event and has no value: they are counted into requests/s."""
 

@@ -122,7 +122,10 @@ def conformance(batches: list[BillBatch]) -> pl.DataFrame:
     return (
         pl.concat([batch.conformance for batch in batches])
         .group_by("origin", "column", "finding", maintain_order=True)
-        .agg(pl.col("rows").sum(), pl.col("example").drop_nulls().first())
+        .agg(
+            pl.when(pl.col("rows").count() > 0).then(pl.col("rows").sum()).alias("rows"),
+            pl.col("example").drop_nulls().first(),
+        )
         .select(*CONFORMANCE_SCHEMA)
     )
 
