@@ -21,7 +21,7 @@ from dashboard.pages import PAGES
 from dashboard.palette import LIGHT, PALETTES
 from dashboard.published import Published
 from dashboard.view import PLACE, View, place_of
-from dashboard.widgets import link, nothing, page
+from dashboard.widgets import link, named, nothing, page
 from data.errors import HeadroomError, StoreUnavailable, UnknownName
 from data.snapshot import Snapshot
 
@@ -44,7 +44,7 @@ def create_app(
     server = Flask(__name__)
     app = Dash(
         __name__,
-        server=server,
+        server=server,  # type: ignore[arg-type]
         pages_folder="",
         use_pages=False,
         assets_folder=str(ASSETS),
@@ -105,7 +105,7 @@ def render(published: Published, href: str, theme: str, now: datetime) -> tuple[
         log.exception("page %s failed", href)
         body = failed("a fault in the program; the server's log has the details")
     title = _title(chosen, query)
-    body = html.Div(body, className="titled", **{"data-title": f"{title} · Headroom"})
+    body = html.Div(body, className="titled", **named({"data-title": f"{title} · Headroom"}))
     return (
         body,
         shell.rail(PAGES, chosen, view),
@@ -126,10 +126,14 @@ def unpublished(error: StoreUnavailable) -> Component:
         "Nothing is published yet.",
         nothing(
             "The dashboard shows the newest published run, and there is none.",
-            ["Load measurements, forecast and publish with one command; this page fills when it is done. (", str(error), ")"],
+            [
+                "Load, forecast and publish with one command; this page fills when it is done. (",
+                str(error),
+                ")",
+            ],
             "headroom run",
         ),
-    )  # fmt: skip
+    )
 
 
 def unknown(error: UnknownName, view: View | None) -> Component:
@@ -173,6 +177,8 @@ _INDEX = """<!DOCTYPE html>
             {%scripts%}
             {%renderer%}
         </footer>
-        <noscript>Headroom's dashboard needs JavaScript; `headroom export` writes the same tables as files.</noscript>
+        <noscript>
+            Headroom's dashboard needs JavaScript; `headroom export` writes the same tables as files.
+        </noscript>
     </body>
 </html>"""

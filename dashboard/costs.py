@@ -12,6 +12,11 @@ GROUPS = ("service", "team", "provider", "site", "kind")
 """What costs can be shown by."""
 
 
+def total(column: pl.Series) -> float:
+    """The sum of what is known of a column."""
+    return float(column.sum() or 0)
+
+
 def months(view: View) -> pl.DataFrame:
     """Monthly costs in this place, whole months only; a team's are those of its services."""
     rows = view.estate.monthly_costs
@@ -46,7 +51,7 @@ def month_totals(view: View) -> pl.DataFrame:
 
 
 def future_cost(view: View, ahead: int) -> tuple[float, float | None, float | None] | None:
-    """Cost, low and high of the month `ahead` months from now, or of the last one before; None without a forecast."""
+    """Cost, low and high of the month `ahead` months from now, or the last before it; None: no forecast."""
     totals = month_totals(view).filter(pl.col("is_forecast"))
     today = view.estate.today
     number = today.year * 12 + today.month - 1 + ahead
@@ -68,7 +73,8 @@ def unused_by_status(resources: pl.DataFrame) -> dict[str, float]:
 def by_group(resources: pl.DataFrame, group: str) -> pl.DataFrame:
     """Costs of this place by service, team, provider, site or kind, the dearest first.
 
-    Returns: name (None = not known), resources, unpriced, cost, idle, over, unused, change (recommended minus now).
+    Returns: name (None = not known), resources, unpriced, cost, idle, over, unused, and change: the cost at
+    the recommended sizes minus the cost now.
     """
     unused = pl.col("unused_cost").fill_null(0)
     return (

@@ -59,13 +59,18 @@ def add_downloads(server: Flask, published: Published) -> None:
         return Response(
             made,
             mimetype="text/csv; charset=utf-8" if form == "csv" else XLSX,
-            headers={"Content-Disposition": f'attachment; filename="{stem}.{form}"', "Cache-Control": "no-store"},
+            headers={
+                "Content-Disposition": f'attachment; filename="{stem}.{form}"',
+                "Cache-Control": "no-store",
+            },
         )
 
     @server.get("/search.json")
     def search() -> Response:
         pages = [
-            {"kind": "page", "name": page.title, "path": page.path, "words": ""} for page in PAGES if page.icon
+            {"kind": "page", "name": page.title, "path": page.path, "words": ""}
+            for page in PAGES
+            if page.icon
         ]
         try:
             names = published.estate().names

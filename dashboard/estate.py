@@ -10,6 +10,7 @@ from functools import cached_property
 
 import polars as pl
 
+from dashboard import text
 from data.snapshot import Snapshot
 
 
@@ -37,7 +38,10 @@ class Estate:
     @cached_property
     def resources(self) -> pl.DataFrame:
         """One row per resource: see `page_resources.sql`."""
-        return self.snapshot.frame("page_resources")
+        frame = self.snapshot.frame("page_resources")
+        for code, word in text.CODES.items():
+            frame = frame.with_columns(pl.col("because", "advice").str.replace_all(code, word))
+        return frame
 
     @cached_property
     def metric_findings(self) -> pl.DataFrame:

@@ -10,6 +10,8 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard.widgets import named
+
 ROW = 30
 """Height of a row, px."""
 HEAD = 34
@@ -22,7 +24,7 @@ def words(field: str, title: str, width: int = 130, **more: Any) -> dict[str, An
 
 
 def number(field: str, title: str, form: str = "plain", width: int = 100, **more: Any) -> dict[str, Any]:
-    """A right-aligned column of numbers; `form` names a function in `assets/grid.js`: plain, money, share, date."""
+    """A right-aligned column of numbers; `form` names a function of `assets/grid.js`: plain, money, share."""
     return {
         "field": field,
         "headerName": title,
@@ -70,14 +72,20 @@ def grid(
     most_rows: int = 20,
     words: str = "",
 ) -> Component:
-    """A grid of up to `most_rows` visible rows; more scroll inside it. `words` is a quick filter to start with."""
+    """A grid of up to `most_rows` visible rows; more scroll inside it. `words` is what it is filtered by."""
     shown = min(max(rows.height, 1), most_rows)
     return html.Div(
         dag.AgGrid(
             id=grid_id,
             columnDefs=list(columns),
             rowData=rows.to_dicts(),
-            defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 70, "suppressHeaderMenuButton": True},
+            defaultColDef={
+                "sortable": True,
+                "resizable": True,
+                "filter": True,
+                "minWidth": 70,
+                "suppressHeaderMenuButton": True,
+            },
             getRowId=f"params.data[{row_id!r}]",
             dashGridOptions={
                 "rowHeight": ROW,
@@ -93,7 +101,7 @@ def grid(
         ),
         className="grid",
         role="region",
-        **{"aria-label": label},
+        **named({"aria-label": label}),
     )
 
 
@@ -111,5 +119,5 @@ def word_filter(grid_id: str, typed: str) -> Component:
                 autoComplete="off",
             ),
         ],
-        **{"data-filters": grid_id},
+        **named({"data-filters": grid_id}),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 from dash import Dash
 from flask import Flask, Response, request
 from flask_compress import Compress
@@ -20,7 +20,7 @@ def add_headers(app: Dash) -> None:
     _compress_once(server)
     hashes: list[str] = []
 
-    @server.after_request
+    @server.after_request  # type: ignore[untyped-decorator]
     def secure(response: Response) -> Response:
         if not hashes:
             # Late on purpose: Dash registers inline scripts up to the first request.
@@ -43,7 +43,7 @@ def add_headers(app: Dash) -> None:
 
 
 def _compress_once(server: Flask) -> None:
-    """Compresses each script bundle once per process: doing it for every request made pages slower, not faster."""
+    """Compresses each script bundle once per process: for every request it made pages slower, not faster."""
     packed: dict[tuple[str, str], bytes] = {}
 
     @server.after_request

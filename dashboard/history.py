@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import polars as pl
 
 from dashboard.estate import Estate
 from dashboard.figures.fan import Fan
-from data.series import STOCKS, UNITS, Window
+from data.reading import Grain, Scope
+from data.series import UNITS, Window
 
 SPANS = {"14": "14 days", "90": "90 days", "365": "a year"}
 """How far ahead a chart may look; beyond 14 days it draws daily peaks rather than hourly wiggles."""
@@ -23,7 +24,7 @@ _QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 
 def read_fan(
     estate: Estate,
-    scope: str,
+    scope: Scope,
     subject: str,
     metric: str,
     span: str = DEFAULT_SPAN,
@@ -39,7 +40,7 @@ def read_fan(
         other: a recommended size to compare with.
     """
     days = int(span)
-    grain = "hour" if days <= 14 else "day"
+    grain: Grain = "hour" if days <= 14 else "day"
     end = estate.as_of
     start = end - timedelta(days=2 * days)
     snapshot = estate.snapshot
@@ -50,19 +51,23 @@ def read_fan(
     slots = _regular(demand, grain)
     row = exhaustion_of(estate, scope, subject, metric)
     usable = row["usable"] if row else None
-    events = snapshot.frame("page_events", names=list(event_names), start=start, end=end) if event_names else None
+    events = (
+        snapshot.frame("page_events", names=list(event_names), start=start, end=end) if event_names else None
+    )
     return Fan(
         unit=UNITS.get(metric, ""),
         grain=grain,
         ts=slots["ts"],
-        # Hourly forecasts continue hourly means, daily ones daily peaks: the line is what the forecast continues.
+        # The line is what the forecast continues: hourly means, or daily peaks.
         line=slots["mean"] if grain == "hour" else slots["max"],
         low=slots["mean"],
         high=slots["max"],
         capacity=slots["capacity"],
         today=end,
         ahead=_times(points["ts"]),
-        quantiles={name: points[name].cast(pl.Float64).to_numpy() for name in _QUANTILES} if len(points) else {},
+        quantiles={name: points[name].cast(pl.Float64).to_numpy() for name in _QUANTILES}
+        if len(points)
+        else {},
         usable=usable,
         dates=(row["date_low"], row["date_mid"], row["date_high"]) if row else (None, None, None),
         events=[
@@ -91,16 +96,13 @@ def metrics_of(estate: Estate, scope: str, subject: str) -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def is_stock(metric: str) -> bool:
-    """True for what accumulates (storage): its mean and peak of a day say the same."""
-    return metric in STOCKS
-
-
 def _regular(demand: pl.DataFrame, grain: str) -> dict[str, Any]:
     """Demand with a slot for every hour or day between its first and last: gaps become NaN."""
     if demand.is_empty():
-        return {name: np.empty(0, "datetime64[us]" if name == "ts" else float) for name in
-                ("ts", "mean", "max", "capacity")}  # fmt: skip
+        return {
+            name: np.empty(0, "datetime64[us]" if name == "ts" else float)
+            for name in ("ts", "mean", "max", "capacity")
+        }
     every = "1h" if grain == "hour" else "1d"
     slots = demand.sort("ts").upsample("ts", every=every)
     return {"ts": _times(slots["ts"])} | {
@@ -113,8 +115,3 @@ def _times(column: pl.Series) -> Any:
     if column.dtype == pl.Date:
         column = column.cast(pl.Datetime("us"))
     return column.dt.replace_time_zone(None).dt.cast_time_unit("us").to_numpy()
-
-
-def utc(moment: datetime) -> datetime:
-    """A moment with its zone, whatever it came with."""
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -39,7 +39,11 @@ def when(row: Row, today: date) -> Child:
     if row["date_mid"] is not None:
         words = text.date_range(row["date_low"], row["date_mid"], row["date_high"], today)
         middle, _, rest = words.partition(" (")
-        return html.Span([middle, html.Span(f" ({rest}", className="range")], className="tight") if rest else middle
+        return (
+            html.Span([middle, html.Span(f" ({rest}", className="range")], className="tight")
+            if rest
+            else middle
+        )
     if row["date_low"] is not None:
         return html.Span(f"not before {text.day_near(row['date_low'], today)}", className="range")
     return html.Span(text.EXHAUSTION_WORDS.get(row["state"], row["state"]), className="range")
@@ -92,7 +96,9 @@ def headline(rows: pl.DataFrame, today: date, noun: str, owner: str | None = Non
 
     runs = "runs" if len(later) == 1 else "run"
     if now:
-        more = f"{len(later):,} more {runs} out before {until}" if later else f"no other runs out before {until}"
+        more = (
+            f"{len(later):,} more {runs} out before {until}" if later else f"no other runs out before {until}"
+        )
         return f"{counted(now, out)} {'is' if len(now) == 1 else 'are'} out of capacity now and {more}"
     if later:
         return f"{counted(later, due)} {runs} out of capacity before {until}"

@@ -12,7 +12,8 @@ from dashboard import text
 from dashboard.figures.fan import fan_chart
 from dashboard.history import DEFAULT_SPAN, SPANS, read_fan
 from dashboard.view import View
-from dashboard.widgets import graph, key, mark, nothing, tabs
+from dashboard.widgets import Children, graph, key, mark, named, nothing, tabs
+from data.reading import Scope
 
 
 def pick(asked: str, known: Sequence[str], default: str) -> str:
@@ -24,7 +25,7 @@ def metric_tabs(
     view: View, path: str, name: str, metrics: Sequence[str], chosen: str, span: str, states: dict[str, str]
 ) -> Component:
     """One tab per metric, with its mark where it is not quiet."""
-    entries = []
+    entries: list[tuple[Children, str, bool]] = []
     for metric in metrics:
         status = states.get(metric, "right_sized")
         sign = [mark(status)] if status not in ("right_sized",) else []
@@ -40,7 +41,7 @@ def metric_tabs(
 
 def chart(
     view: View,
-    scope: str,
+    scope: Scope,
     subject: str,
     metric: str,
     span: str,
@@ -65,12 +66,12 @@ def chart(
             html.A(
                 words,
                 href=view.link(path, **(asked | {"span": days})),
-                **({"aria-current": "true"} if days == span else {}),
+                **named({"aria-current": "true"} if days == span else {}),
             )
             for days, words in SPANS.items()
         ],
         className="spans",
-        **{"aria-label": "How far ahead"},
+        **named({"aria-label": "How far ahead"}),
     )
     hourly = fan.grain == "hour"
     entries = [
@@ -116,5 +117,5 @@ def track_record(view: View, scope: str, subject: str, metric: str, grain: str) 
     if row["refusal"]:
         words += f" {text.sentence(row['refusal'])}"
     if row["notes"]:
-        words += " " + " ".join(text.sentence(note) for note in row["notes"].split("; "))
+        words += f" {text.sentence(row['notes'])}"
     return words

@@ -70,9 +70,7 @@ def verdict(view: View, row: Mapping[str, Any]) -> Component:
         facts(
             (
                 "Changes the cost by",
-                f"{'+' if row['saving'] < 0 else ''}{text.money(-row['saving'], currency)} a month"
-                if row["saving"] is not None
-                else None,
+                f"{text.change(-row['saving'], currency)} a month" if row["saving"] is not None else None,
             ),
             ("Buy by", text.day(row["buy_by"]) if row["buy_by"] else None),
             ("Confidence", row["confidence"]),

@@ -30,7 +30,7 @@ def serve(
 
 
 def _gunicorn(folder: Path, host: str, port: int, workers: int, on_ready: Callable[[], None]) -> None:
-    from gunicorn.app.base import BaseApplication
+    from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:

@@ -82,15 +82,23 @@ def service_rows(view: View) -> list[ServiceRow]:
             view.exhaustion("service").with_columns(service=pl.col("subject")),
         ]
     ).filter(pl.col("date_mid").is_not_null() | (pl.col("state") == "exhausted_now"))
-    for row in rows.sort(pl.col("state") != "exhausted_now", "date_mid", nulls_last=True).iter_rows(named=True):
+    for row in rows.sort(pl.col("state") != "exhausted_now", "date_mid", nulls_last=True).iter_rows(
+        named=True
+    ):
         outs.setdefault(row["service"], row)
     made = [
         ServiceRow(
-            row["service"], row["team"], row["tier"], row["resources"], cells.get(row["service"], {}),
-            outs.get(row["service"]), row["cost"], row["unused"],
+            row["service"],
+            row["team"],
+            row["tier"],
+            row["resources"],
+            cells.get(row["service"], {}),
+            outs.get(row["service"]),
+            row["cost"],
+            row["unused"],
         )
         for row in totals.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return sorted(made, key=SORTS["urgency"])
 
 
@@ -104,7 +112,10 @@ def _cells(view: View, owner: pl.DataFrame) -> dict[str, dict[str, tuple[str, fl
         .agg(
             pl.len().alias("count"),
             pl.col("demand_p95").fill_nan(None).sum().alias("demand"),
-            pl.when(pl.col("demand_p95").is_not_null()).then(pl.col("capacity").fill_nan(None)).sum().alias("capacity"),
+            pl.when(pl.col("demand_p95").is_not_null())
+            .then(pl.col("capacity").fill_nan(None))
+            .sum()
+            .alias("capacity"),
         )
     )
     states: dict[tuple[str, str], dict[str, int]] = {}
@@ -138,11 +149,14 @@ def services_table(view: View, rows: Sequence[ServiceRow], sort_path: str | None
         Column(head("Service", "service")),
         Column(head("Tier", "tier"), numeric=True, wide_only=True),
         Column("Team", wide_only=True),
-        *(Column(text.metric(name), numeric=True, hint="p95 of demand as a share of capacity") for name in GROUPS),
+        *(
+            Column(text.metric(name), numeric=True, hint="p95 of demand as a share of capacity")
+            for name in GROUPS
+        ),
         Column("Runs out next"),
         Column(head(f"{view.estate.currency} a month", "cost"), numeric=True),
         Column(head("Unused", "unused"), numeric=True),
-    ]  # fmt: skip
+    ]
     return table(headers, [_cells_of(view, row) for row in rows], "Services and their metrics")
 
 
@@ -165,12 +179,11 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
         )
     out: Children = html.Span("nothing within a year", className="range")
     if row.next_out is not None:
-        words = when(row.next_out, view.estate.today)
+        date_words = when(row.next_out, view.estate.today)
         what = "" if row.next_out["scope"] == "service" else f"{row.next_out['subject']} "
         out = html.Span(
-            [words,
-             html.Span(f" {what}{text.metric(row.next_out['metric'])}", className="range")]
-        )  # fmt: skip
+            [date_words, html.Span(f" {what}{text.metric(row.next_out['metric'])}", className="range")]
+        )
     return [
         link(row.service, view.link("/service", name=row.service)),
         str(row.tier or text.NONE),

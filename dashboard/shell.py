@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.page import Page
 from dashboard.view import NOBODY, PLACE, View
+from dashboard.widgets import named
 
 STALE = timedelta(hours=36)
 """Measurements older than this are marked: nightly runs should never leave them older."""
@@ -23,14 +24,14 @@ _PLACE_WORDS = {"provider": "Provider", "site": "Site", "team": "Team"}
 
 def frame() -> Component:
     """The parts that stay while pages come and go; the page callback fills them."""
-    return dmc.MantineProvider(
+    shell: Component = dmc.MantineProvider(
         [
             dcc.Location(id="location", refresh=False),
             dcc.Store(id="theme"),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Div(
                 [
-                    html.Nav(id="rail", className="rail", **{"aria-label": "Pages"}),
+                    html.Nav(id="rail", className="rail", **named({"aria-label": "Pages"})),
                     html.Header(id="topbar", className="topbar"),
                     html.Main(skeleton(), id="page", tabIndex=-1),
                 ],
@@ -39,6 +40,7 @@ def frame() -> Component:
             _search(),
         ]
     )
+    return shell
 
 
 def skeleton() -> Component:
@@ -50,7 +52,7 @@ def skeleton() -> Component:
             *(html.Div(className="bone row-bone") for _ in range(8)),
         ],
         className="page skeleton",
-        **{"aria-busy": "true", "aria-label": "Loading"},
+        **named({"aria-busy": "true", "aria-label": "Loading"}),
     )
 
 
@@ -59,11 +61,14 @@ def rail(pages: Sequence[Page], current: Page | None, view: View | None) -> list
     marked = None if current is None else current.parent or current.path
     entries = [
         html.A(
-            [html.Span(className=f"icon icon-{page.icon}", **{"aria-hidden": "true"}), html.Span(page.title)],
+            [
+                html.Span(className=f"icon icon-{page.icon}", **named({"aria-hidden": "true"})),
+                html.Span(page.title),
+            ],
             href=page.path if view is None else view.link(page.path),
             title=page.title,
             className="rail-link",
-            **({"aria-current": "page"} if page.path == marked else {}),
+            **named({"aria-current": "page"} if page.path == marked else {}),
         )
         for page in pages
         if page.icon is not None
@@ -72,11 +77,11 @@ def rail(pages: Sequence[Page], current: Page | None, view: View | None) -> list
         html.A("Headroom", href="/" if view is None else view.link("/"), className="brand"),
         html.Div(entries, className="rail-links"),
         html.Button(
-            [html.Span(className="icon icon-fold", **{"aria-hidden": "true"}), html.Span("Fold")],
+            [html.Span(className="icon icon-fold", **named({"aria-hidden": "true"})), html.Span("Fold")],
             className="rail-link fold",
             type="button",
             title="Fold or unfold the rail",
-            **{"data-action": "fold"},
+            **named({"data-action": "fold"}),
         ),
     ]
 
@@ -85,31 +90,33 @@ def topbar(title: str, path: str, view: View | None, query: dict[str, str]) -> l
     """Title, place filters, age of the run, search and theme."""
     return [
         html.Button(
-            html.Span(className="icon icon-menu", **{"aria-hidden": "true"}),
+            html.Span(className="icon icon-menu", **named({"aria-hidden": "true"})),
             className="tool menu-button",
             type="button",
-            **{"data-action": "menu", "aria-label": "Pages"},
+            **named({"data-action": "menu", "aria-label": "Pages"}),
         ),
         html.Div(title, className="crumb"),
-        html.Div([_filter(view, path, query, column) for column in PLACE], className="place") if view else None,
+        html.Div([_filter(view, path, query, column) for column in PLACE], className="place")
+        if view
+        else None,
         html.Div(className="spring"),
         _age(view) if view else None,
         html.Button(
             [
-                html.Span(className="icon icon-search", **{"aria-hidden": "true"}),
+                html.Span(className="icon icon-search", **named({"aria-hidden": "true"})),
                 html.Span("Search", className="tool-word"),
                 html.Kbd("Ctrl K"),
             ],
             className="tool search-button",
             type="button",
-            **{"data-action": "search", "aria-label": "Search services, resources and pages"},
+            **named({"data-action": "search", "aria-label": "Search services, resources and pages"}),
         ),
         html.Button(
-            html.Span(className="icon icon-theme", **{"aria-hidden": "true"}),
+            html.Span(className="icon icon-theme", **named({"aria-hidden": "true"})),
             className="tool",
             type="button",
             title="Light or dark",
-            **{"data-action": "theme", "aria-label": "Switch between light and dark"},
+            **named({"data-action": "theme", "aria-label": "Switch between light and dark"}),
         ),
     ]
 
@@ -134,7 +141,7 @@ def _filter(view: View, path: str, query: dict[str, str], column: str) -> Compon
     items = [
         dmc.MenuItem(
             [
-                html.Span("✓" if value in chosen else "", className="tick", **{"aria-hidden": "true"}),
+                html.Span("✓" if value in chosen else "", className="tick", **named({"aria-hidden": "true"})),
                 _word(column, value),
                 html.Span(f"{count:,}", className="count"),
             ],
@@ -145,7 +152,7 @@ def _filter(view: View, path: str, query: dict[str, str], column: str) -> Compon
     if chosen:
         items.insert(0, dmc.MenuItem("All", href=address(())))
     words = text.listing([_word(column, value) for value in chosen], 2) if chosen else "all"
-    return dmc.Menu(
+    menu: Component = dmc.Menu(
         [
             dmc.MenuTarget(
                 html.Button(
@@ -160,6 +167,7 @@ def _filter(view: View, path: str, query: dict[str, str], column: str) -> Compon
         transitionProps={"duration": 0},
         shadow=None,
     )
+    return menu
 
 
 def _word(column: str, value: str) -> str:
@@ -178,7 +186,9 @@ def _age(view: View) -> Component:
     )
     return html.Div(
         [
-            html.Span(className="mark at_risk", role="img", **{"aria-label": "old"}) if old > STALE else None,
+            html.Span(className="mark at_risk", role="img", **named({"aria-label": "old"}))
+            if old > STALE
+            else None,
             html.Span("as of", className="wide-only"),
             html.Time(text.moment(as_of).removesuffix(" UTC"), dateTime=as_of.isoformat()),
             html.Span(f"· {text.age(old)} old", className="wide-only"),
@@ -202,11 +212,19 @@ def _search() -> Component:
             ),
             html.Div(id="search-found", className="search-found", role="listbox"),
             html.P(
-                [html.Kbd("↑"), html.Kbd("↓"), " choose  ", html.Kbd("Enter"), " open  ", html.Kbd("Esc"), " close"],
+                [
+                    html.Kbd("↑"),
+                    html.Kbd("↓"),
+                    " choose  ",
+                    html.Kbd("Enter"),
+                    " open  ",
+                    html.Kbd("Esc"),
+                    " close",
+                ],
                 className="search-help",
             ),
         ],
         id="search",
         className="search",
-        **{"aria-label": "Search"},
+        **named({"aria-label": "Search"}),
     )

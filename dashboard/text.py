@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -29,7 +30,7 @@ STATUS_WORDS = {
     "idle": "idle",
     "unknown": "unknown",
 }
-"""In the order of a legend: most urgent first, then quiet, then what could be saved, then what is not known."""
+"""In the order of a legend: most urgent first, then quiet, then what can be saved, then what is unknown."""
 
 PROVIDER_WORDS = {
     "on_premises": "on premises",
@@ -140,6 +141,7 @@ def money(value: Number | None, currency: str) -> str:
     """`EUR 18,400`; cents only below ten."""
     if value is None or not math.isfinite(value):
         return NONE
+    value = float(value)
     places = 2 if 0 < abs(value) < 10 else 0
     return f"{currency} {'−' if value < 0 else ''}{abs(value):,.{places}f}"
 
@@ -211,6 +213,13 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def change(value: Number | None, currency: str) -> str:
+    """`EUR +490`, `EUR −1,260`."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return money(value, currency) if value <= 0 else money(value, currency).replace(" ", " +", 1)
+
+
 def listing(names: list[str], most: int = 3) -> str:
     """`a, b and c`; `a, b and 5 more`."""
     if len(names) > most:
@@ -220,9 +229,15 @@ def listing(names: list[str], most: int = 3) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+CODES = {r"\bcpu\b": "CPU", r"\bnetwork_in\b": "network in", r"\bnetwork_out\b": "network out"}
+"""Names of metrics as they stand in the sentences that models write -> as people read them."""
+
+
 def sentence(words: str) -> str:
     """Upper case first letter and a full stop, for the lower-case clauses that models write."""
     words = words.strip()
+    for code, word in CODES.items():
+        words = re.sub(code, word, words)
     if not words:
         return ""
     return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")

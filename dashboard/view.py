@@ -30,7 +30,7 @@ class View:
     """The clock, for ages only; everything else counts from the snapshot's `as_of`."""
     palette: Palette = LIGHT
 
-    def link(self, path: str, **query: str | int | None) -> str:
+    def link(self, path: str, /, **query: str | int | None) -> str:
         """Address of a page with the same place filters; None leaves a key out."""
         kept = {column: ",".join(values) for column, values in self.place.items()}
         asked = {key: str(value) for key, value in query.items() if value is not None and value != ""}

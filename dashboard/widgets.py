@@ -1,4 +1,4 @@
-"""Building blocks of pages: answers, sections, tables, marks, tabs, and the states of nothing and of failure."""
+"""Building blocks of pages: answers, sections, tables, marks, tabs, charts, whiskers, empty states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard import text
 Child: TypeAlias = Component | str | int | float | None
 Children: TypeAlias = Child | Sequence[Child]
 
-GRAPH_CONFIG: dict[str, Any] = {
+GRAPH_CONFIG: Any = {
     "displaylogo": False,
     "displayModeBar": "hover",
     "responsive": True,
@@ -25,6 +25,14 @@ GRAPH_CONFIG: dict[str, Any] = {
     "plotlyServerURL": "",
     "showTips": False,
 }
+
+
+def named(attributes: dict[str, str]) -> Any:
+    """Attributes whose names are no Python names (`aria-label`), for `**named({...})`.
+
+    Typed as Any because Dash's components declare their other arguments more narrowly than str.
+    """
+    return attributes
 
 
 def page(answer: Children, *sections: Child, aside: Child = None) -> Component:
@@ -60,7 +68,7 @@ def state(status: str, words: Children = None) -> Component:
     """The mark of a state with its word: colour, shape and word say the same."""
     label = text.STATUS_WORDS.get(status, status) if words is None else words
     return html.Span(
-        [html.Span(className=f"mark {status}", **{"aria-hidden": "true"}), html.Span(label)],
+        [html.Span(className=f"mark {status}", **named({"aria-hidden": "true"})), html.Span(label)],
         className="state",
         title=None if words is None else text.STATUS_WORDS.get(status),
     )
@@ -69,7 +77,7 @@ def state(status: str, words: Children = None) -> Component:
 def mark(status: str) -> Component:
     """The mark alone, for where the word stands next to it; read out by its word."""
     word = text.STATUS_WORDS.get(status, status)
-    return html.Span(className=f"mark {status}", title=word, role="img", **{"aria-label": word})
+    return html.Span(className=f"mark {status}", title=word, role="img", **named({"aria-label": word}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Children]], label: 
         className="table",
         tabIndex=0,
         role="region",
-        **{"aria-label": label},
+        **named({"aria-label": label}),
     )
 
 
@@ -121,11 +129,11 @@ def tabs(label: str, *entries: tuple[Children, str, bool]) -> Component:
     """Tabs that are links: (words, address, whether it is the open one)."""
     return html.Nav(
         [
-            html.A(words, href=href, className="choice", **({"aria-current": "true"} if chosen else {}))
+            html.A(words, href=href, className="choice", **named({"aria-current": "true"} if chosen else {}))
             for words, href, chosen in entries
         ],
         className="choices",
-        **{"aria-label": label},
+        **named({"aria-label": label}),
     )
 
 
@@ -140,11 +148,17 @@ def facts(*pairs: tuple[str, Children]) -> Component:
 def graph(figure: go.Figure, label: str, height: int = 420, name: str = "chart") -> Component:
     """A chart with its height reserved, so that nothing moves when it arrives."""
     return html.Figure(
-        dcc.Graph(id=name, figure=figure, config=GRAPH_CONFIG, style={"height": f"{height}px"}, responsive=True),
+        dcc.Graph(
+            id=name,
+            figure=figure,
+            config=GRAPH_CONFIG,
+            style={"height": f"{height}px"},
+            responsive=True,
+        ),
         className="chart",
         role="img",
         style={"minHeight": f"{height}px"},
-        **{"aria-label": label},
+        **named({"aria-label": label}),
     )
 
 
@@ -176,7 +190,7 @@ def whisker(
             html.Span(className="whisker-mid now", style={"left": "0"}),
             className="whisker",
             role="img",
-            **{"aria-label": "out of capacity now"},
+            **named({"aria-label": "out of capacity now"}),
         )
     if low is None and mid is None:
         return html.Div(className="whisker")
@@ -195,7 +209,7 @@ def whisker(
     if mid is not None and (mid - today).days <= days:
         parts.append(html.Span(className="whisker-mid", style={"left": f"{at(mid):.2f}%"}))
     words = text.date_range(low, mid, high, today)
-    return html.Div(parts, className="whisker", role="img", title=words, **{"aria-label": words})
+    return html.Div(parts, className="whisker", role="img", title=words, **named({"aria-label": words}))
 
 
 def whisker_axis(today: date, days: int) -> Component:
@@ -215,7 +229,7 @@ def whisker_axis(today: date, days: int) -> Component:
             for tick in ticks[::every]
         ],
         className="whisker-axis",
-        **{"aria-hidden": "true"},
+        **named({"aria-hidden": "true"}),
     )
 
 
@@ -223,5 +237,7 @@ def share_bar(part: float, whole: float, className: str = "") -> Component:
     """A thin bar that fills `part / whole` of its cell; decoration of a number that stands beside it."""
     width = 0.0 if whole <= 0 else max(0.0, min(part / whole, 1.0)) * 100
     return html.Span(
-        html.Span(style={"width": f"{width:.1f}%"}), className=f"share {className}", **{"aria-hidden": "true"}
+        html.Span(style={"width": f"{width:.1f}%"}),
+        className=f"share {className}",
+        **named({"aria-hidden": "true"}),
     )

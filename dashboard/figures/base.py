@@ -11,7 +11,9 @@ from dashboard.palette import Palette
 FONT = '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
 
-def blank(palette: Palette, *, left: int = 52, right: int = 122, top: int = 26, bottom: int = 30) -> go.Figure:
+def blank(
+    palette: Palette, *, left: int = 52, right: int = 122, top: int = 26, bottom: int = 30
+) -> go.Figure:
     """An empty chart in the house's style."""
     axis: dict[str, Any] = {
         "gridcolor": palette.line,

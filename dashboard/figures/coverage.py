@@ -14,19 +14,27 @@ from dashboard.palette import Palette
 PROMISES = (0.8, 0.9)
 
 
-def coverage_chart(
-    names: Sequence[str], measured: NDArray[np.float64], counts: NDArray[np.int64], palette: Palette
-) -> go.Figure:
-    """One line per metric, one dot per promise; a dot on its dashed line kept it. `measured` is (names, promises)."""
+def coverage_chart(names: Sequence[str], measured: NDArray[np.float64], palette: Palette) -> go.Figure:
+    """One line per metric, one dot per promise. `measured` is (names, promises)."""
     figure = blank(palette, left=128, right=24, top=24)
     for k, promise in enumerate(PROMISES):
         colour = palette.accent if k == 0 else palette.ink
         figure.add_shape(
-            type="line", x0=promise * 100, x1=promise * 100, y0=0, y1=1, yref="paper",
+            type="line",
+            x0=promise * 100,
+            x1=promise * 100,
+            y0=0,
+            y1=1,
+            yref="paper",
             line={"color": colour, "width": 1, "dash": "dot"},
         )
         figure.add_annotation(
-            text=f"promised {promise:.0%}", x=promise * 100, y=1, yref="paper", yanchor="bottom", showarrow=False,
+            text=f"promised {promise:.0%}",
+            x=promise * 100,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
             font={"size": 12, "color": colour},
         )
         figure.add_scatter(
@@ -34,10 +42,9 @@ def coverage_chart(
             y=list(names),
             mode="markers",
             marker={"size": 9, "color": colour, "symbol": "circle" if k == 0 else "diamond"},
-            customdata=counts,
-            hovertemplate=f"{promise:.0%} band of %{{y}}: held %{{x:.1f}} % over %{{customdata}} series<extra></extra>",
+            hovertemplate=f"{promise:.0%} band of %{{y}}: held %{{x:.1f}} %<extra></extra>",
             name=f"{promise:.0%}",
-        )  # fmt: skip
+        )
     lowest = float(np.nanmin(measured)) * 100 if np.isfinite(measured).any() else 60
     figure.update_layout(hovermode="closest")
     figure.update_xaxes(range=[min(60, lowest - 3), 101], ticksuffix=" %", showgrid=True)

@@ -130,7 +130,7 @@ def _forecast(figure: go.Figure, fan: Fan, size: float, unit: str, palette: Pale
 def _limits(
     figure: go.Figure, fan: Fan, size: float, unit: str, last: np.datetime64 | None, palette: Palette
 ) -> None:
-    """Capacity as a step line with its history; usable capacity dashed from today on; labels at their ends."""
+    """Capacity as a step line with its history, usable capacity dashed from today on, labels at the end."""
     held = fan.capacity_now
     if last is None:
         return
@@ -166,9 +166,16 @@ def _limits(
     top = max([e[0] for e in ends] + [float(np.nanmax(fan.high, initial=0.0)) / size, 1e-12])
     for y, label, colour in _apart(ends, top * 0.055):
         figure.add_annotation(
-            text=label, x=1, xref="paper", y=y, xanchor="left", xshift=4, showarrow=False, align="left",
+            text=label,
+            x=1,
+            xref="paper",
+            y=y,
+            xanchor="left",
+            xshift=4,
+            showarrow=False,
+            align="left",
             font={"size": 12, "color": colour},
-        )  # fmt: skip
+        )
 
 
 def _apart(labels: list[tuple[float, str, str]], gap: float) -> list[tuple[float, str, str]]:
@@ -195,25 +202,41 @@ def _exhaustion(
     colour = palette.status["under_provisioned"]
     right = min(high or edge, edge)
     figure.add_scatter(
-        x=[low, right], y=[limit / size] * 2, mode="lines", line={"color": colour, "width": 2.4},
-        hoverinfo="skip", name="exhaustion range",
-    )  # fmt: skip
+        x=[low, right],
+        y=[limit / size] * 2,
+        mode="lines",
+        line={"color": colour, "width": 2.4},
+        hoverinfo="skip",
+        name="exhaustion range",
+    )
     cut = high is None or high > edge
     figure.add_scatter(
-        x=[low, right], y=[limit / size] * 2, mode="markers", hoverinfo="skip", name="exhaustion ends",
+        x=[low, right],
+        y=[limit / size] * 2,
+        mode="markers",
+        hoverinfo="skip",
+        name="exhaustion ends",
         marker={
             "symbol": ["line-ns", "triangle-right" if cut else "line-ns"],
             "size": [9, 9],
             "color": colour,
             "line": {"color": colour, "width": 2},
         },
-    )  # fmt: skip
+    )
     if middle is not None and middle <= edge:
         figure.add_scatter(
-            x=[middle], y=[limit / size], mode="markers", name="exhaustion",
-            marker={"symbol": "circle", "size": 10, "color": colour, "line": {"color": palette.paper, "width": 1.5}},
+            x=[middle],
+            y=[limit / size],
+            mode="markers",
+            name="exhaustion",
+            marker={
+                "symbol": "circle",
+                "size": 10,
+                "color": colour,
+                "line": {"color": palette.paper, "width": 1.5},
+            },
             hovertemplate=f"runs out {text.date_range(low, middle, high, fan.today.date())}<extra></extra>",
-        )  # fmt: skip
+        )
 
 
 def _time(figure: go.Figure, fan: Fan, last: np.datetime64 | None, palette: Palette) -> None:
@@ -223,15 +246,25 @@ def _time(figure: go.Figure, fan: Fan, last: np.datetime64 | None, palette: Pale
         type="line", x0=today, x1=today, y0=0, y1=1, yref="paper", line={"color": palette.muted, "width": 1}
     )
     figure.add_annotation(
-        text="today", x=today, y=1, yref="paper", yanchor="bottom", showarrow=False,
+        text="today",
+        x=today,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
         font={"size": 12, "color": palette.muted},
-    )  # fmt: skip
+    )
     if fan.events:
         figure.add_scatter(
-            x=[when for when, _ in fan.events], y=[0.0] * len(fan.events), mode="markers", cliponaxis=False,
+            x=[when for when, _ in fan.events],
+            y=[0.0] * len(fan.events),
+            mode="markers",
+            cliponaxis=False,
             marker={"symbol": "line-ns", "size": 9, "line": {"color": palette.accent, "width": 2}},
-            text=[what for _, what in fan.events], hovertemplate="%{text}<extra></extra>", name="events",
-        )  # fmt: skip
+            text=[what for _, what in fan.events],
+            hovertemplate="%{text}<extra></extra>",
+            name="events",
+        )
     first = fan.ts[0] if fan.ts.size else np.datetime64(today - timedelta(days=1))
     figure.update_xaxes(
         range=[first, last if last is not None else np.datetime64(today)],
@@ -241,6 +274,6 @@ def _time(figure: go.Figure, fan: Fan, last: np.datetime64 | None, palette: Pale
             {"dtickrange": ["M1", None], "value": "%b %Y"},
         ],
         hoverformat="%-d %b %Y %H:%M" if fan.grain == "hour" else "%-d %b %Y",
-        nticks=9,
+        nticks=6,
         tickangle=0,
     )

@@ -31,7 +31,10 @@ def frontier_chart(scores: Sequence[Score], palette: Palette) -> go.Figure:
     figure = blank(palette, left=64, right=24, bottom=44)
     ours = sorted((s for s in scores if s.policy == OURS), key=lambda s: s.allocated)
     others = [s for s in scores if s.policy != OURS]
-    for group, mode, colour in ((ours, "lines+markers", palette.accent), (others, "markers+text", palette.ink)):
+    for group, mode, colour in (
+        (ours, "lines+markers", palette.accent),
+        (others, "markers+text", palette.ink),
+    ):
         if not group:
             continue
         figure.add_scatter(
@@ -48,10 +51,17 @@ def frontier_chart(scores: Sequence[Score], palette: Palette) -> go.Figure:
         )
     if ours:
         figure.add_annotation(
-            text=OURS, x=ours[0].allocated, y=ours[0].breached * 100, xanchor="right", xshift=-8,
-            showarrow=False, font={"color": palette.accent, "size": 12},
-        )  # fmt: skip
+            text=OURS,
+            x=ours[0].allocated,
+            y=ours[0].breached * 100,
+            xanchor="right",
+            xshift=-8,
+            showarrow=False,
+            font={"color": palette.accent, "size": 12},
+        )
     figure.update_layout(hovermode="closest")
-    figure.update_xaxes(title={"text": "held, as a multiple of what was used", "font": {"size": 12, "color": palette.muted}})
+    figure.update_xaxes(
+        title={"text": "held, as a multiple of what was used", "font": {"size": 12, "color": palette.muted}}
+    )
     figure.update_yaxes(title={"text": "hours too small, %", "font": {"size": 12, "color": palette.muted}})
     return figure

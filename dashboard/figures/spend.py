@@ -29,17 +29,20 @@ def spend_chart(
     figure.add_bar(
         x=x,
         y=cost.astype(np.float32),
-        marker={"color": [palette.outer_band if one else palette.muted for one in ahead], "line": {
-            "color": [palette.accent if one else palette.muted for one in ahead], "width": 1}},
+        marker={
+            "color": [palette.outer_band if one else palette.muted for one in ahead],
+            "line": {"color": [palette.accent if one else palette.muted for one in ahead], "width": 1},
+        },
         customdata=np.column_stack([low, high]).astype(np.float32),
         hovertemplate=[
-            f"expected {currency} %{{y:,.0f}} (%{{customdata[0]:,.0f}}–%{{customdata[1]:,.0f}})<extra></extra>"
+            f"expected {currency} %{{y:,.0f}}"
+            " (%{customdata[0]:,.0f}–%{customdata[1]:,.0f})<extra></extra>"
             if one
             else f"{currency} %{{y:,.0f}}<extra></extra>"
             for one in ahead
         ],
         name="cost",
-    )  # fmt: skip
+    )
     if ahead.any():
         figure.add_scatter(
             x=[x[i] for i in np.flatnonzero(ahead)],

@@ -8,6 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.costs import total
 from dashboard.figures.coverage import coverage_chart
 from dashboard.figures.frontier import Score, frontier_chart
 from dashboard.page import Page
@@ -37,31 +38,45 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
     services = everything.filter((pl.col("scope") == "service") & pl.col("subject").is_in(view.services))
     rows = pl.concat([resources, services]).filter(pl.col("grain") == grain)
     scored = rows.filter(pl.col("relative_error").is_not_null() & pl.col("relative_error").is_not_nan())
-    entries = [(words, view.link("/accuracy", grain=key, metric=metric), key == grain) for key, words in GRAINS.items()]
+    entries = [
+        (words, view.link("/accuracy", grain=key, metric=metric), key == grain)
+        for key, words in GRAINS.items()
+    ]
     return page(
         answer(rows, scored, grain),
         tabs("Horizon", *entries),
-        _by_metric(view, rows) if rows.height else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
+        _by_metric(view, rows)
+        if rows.height
+        else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
         columns(_coverage(view, rows), _makers(rows), className="even") if rows.height else None,
         _worst(view, scored) if scored.height else None,
         _replay(view, metric, grain),
-    )  # fmt: skip
+    )
 
 
 def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
-    """`Hourly forecasts are right to within 6 % (half of 412 series); the 80 % band held 79 % of the time.`"""
+    """`Hourly forecasts are right to within 6 % for half of 412 series; their 80 % bands held 79 % …`"""
     kind = "Hourly" if grain == "hour" else "Daily"
     if scored.is_empty():
-        return f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet."
+        return (
+            f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet."
+        )
     error = scored["relative_error"].median()
     held = scored["coverage_80"].drop_nulls().drop_nans().mean()
-    words = f"{kind} forecasts are right to within {text.percent(error)} for half of {text.plural(scored.height, 'series', 'series')}"  # type: ignore[arg-type]  # fmt: skip
+    of = text.plural(scored.height, "series", "series")
+    words = f"{kind} forecasts are right to within {text.percent(error)} for half of {of}"  # type: ignore[arg-type]
     if held is not None:
         words += f"; their 80 % bands held {text.percent(held)} of the time on past cutoffs"  # type: ignore[arg-type]
     refused = rows.filter(pl.col("refusal").is_not_null()).height
     if refused:
-        words += f"; {text.plural(refused, 'series', 'series')} had too little history and got a simpler forecast"
+        words += (
+            f"; {text.plural(refused, 'series', 'series')} had too little history and got a simpler forecast"
+        )
     return words + "."
+
+
+def _ratio(value: float | None) -> str:
+    return f"{value:.2f}" if text.known(value) else text.NONE
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -90,7 +105,7 @@ def _by_metric(view: View, rows: pl.DataFrame) -> Component:
             f"{row['series']:,}",
             text.percent(row["error"]),
             text.percent(row["error_90"]),
-            text.plain(row["scaled"]),
+            _ratio(row["scaled"]),
             text.percent(row["better"], 0),
             text.percent(row["c80"]),
             text.percent(row["c90"]),
@@ -101,14 +116,29 @@ def _by_metric(view: View, rows: pl.DataFrame) -> Component:
         Column("Of"),
         Column("Metric"),
         Column("Series", numeric=True),
-        Column("Error, half below", numeric=True, hint="Mean absolute error as a share of mean demand; median over series"),
+        Column(
+            "Error, half below",
+            numeric=True,
+            hint="Mean absolute error as a share of mean demand; median over series",
+        ),
         Column("9 of 10 below", numeric=True, wide_only=True),
-        Column("Against last week", numeric=True, hint="Error divided by that of repeating the last season; below 1 is better"),
-        Column("Better than it", numeric=True, wide_only=True, hint="Share of series whose forecast beats repeating the last season"),
+        Column(
+            "Against last week",
+            numeric=True,
+            hint="Error divided by that of repeating the last season; below 1 is better",
+        ),
+        Column(
+            "Better than it",
+            numeric=True,
+            wide_only=True,
+            hint="Share of series whose forecast beats repeating the last season",
+        ),
         Column("80 % band held", numeric=True),
         Column("90 % band held", numeric=True, wide_only=True),
-    ]  # fmt: skip
-    return section("By metric", table(heads, body, "Accuracy by metric"), note="on past cutoffs of this estate")
+    ]
+    return section(
+        "By metric", table(heads, body, "Accuracy by metric"), note="on past cutoffs of this estate"
+    )
 
 
 def _coverage(view: View, rows: pl.DataFrame) -> Component:
@@ -124,28 +154,38 @@ def _coverage(view: View, rows: pl.DataFrame) -> Component:
     figure = coverage_chart(
         [text.metric(name) for name in sums["metric"]],
         np.column_stack([sums["coverage_80"].to_numpy(), sums["coverage_90"].to_numpy()]),
-        sums["series"].to_numpy().astype(np.int64),
         view.palette,
     )
     return section(
         "Did the bands hold?",
         graph(figure, "Measured against promised coverage", 76 + 34 * sums.height, "coverage"),
-        html.P("A dot left of its dashed line: the band was too narrow; right of it: wider than needed.", className="caption"),
-    )  # fmt: skip
+        html.P(
+            "A dot left of its dashed line: the band was too narrow; right of it: wider than needed.",
+            className="caption",
+        ),
+    )
 
 
 def _makers(rows: pl.DataFrame) -> Component:
     made = rows.group_by("made_by").len().sort("len", "made_by", descending=[True, False])
     body: list[list[Children]] = [
-        [row[0], f"{row[1]:,}", text.percent(row[1] / rows.height, 0)] for row in made.head(8).iter_rows()
+        [row[0], f"{row[1]:,}", text.percent(row[1] / rows.height)] for row in made.head(8).iter_rows()
     ]
     refusals = (
-        rows.filter(pl.col("refusal").is_not_null()).group_by("refusal").len().sort("len", descending=True).head(4)
+        rows.filter(pl.col("refusal").is_not_null())
+        .group_by("refusal")
+        .len()
+        .sort("len", descending=True)
+        .head(4)
     )
     reasons = [html.Li(f"{count:,}: {reason}") for reason, count in refusals.iter_rows()]
     return section(
         "Who made them",
-        table([Column("Forecaster"), Column("Series", numeric=True), Column("", numeric=True)], body, "Forecasters"),
+        table(
+            [Column("Forecaster"), Column("Series", numeric=True), Column("", numeric=True)],
+            body,
+            "Forecasters",
+        ),
         html.P("Simpler forecasts, and why:", className="caption") if reasons else None,
         html.Ul(reasons, className="caption reasons") if reasons else None,
     )
@@ -160,16 +200,21 @@ def _worst(view: View, scored: pl.DataFrame) -> Component:
             text.metric(row["metric"]),
             row["made_by"],
             text.percent(row["relative_error"]),
-            text.plain(row["scaled_error"]),
+            _ratio(row["scaled_error"]),
             text.percent(row["coverage_80"]),
-            html.Span(text.sentence((row["notes"] or "").split("; ")[0]), className="range"),
+            html.Span(text.sentence(row["notes"] or ""), className="range"),
         ]
         for row in rows.iter_rows(named=True)
     ]
     heads = [
-        Column("Of"), Column("Metric"), Column("Forecaster", wide_only=True), Column("Error", numeric=True),
-        Column("Against last week", numeric=True), Column("80 % band held", numeric=True), Column("Note", wide_only=True),
-    ]  # fmt: skip
+        Column("Of"),
+        Column("Metric"),
+        Column("Forecaster", wide_only=True),
+        Column("Error", numeric=True),
+        Column("Against last week", numeric=True),
+        Column("80 % band held", numeric=True),
+        Column("Note", wide_only=True),
+    ]
     return section("Least accurate", table(heads, body, "Least accurate series"), note="share of mean demand")
 
 
@@ -182,20 +227,24 @@ def _replay(view: View, metric: str, grain: str) -> Component | None:
     known = scores["metric"].unique().sort().to_list()
     metric = pick(metric, known, known[0])
     mine = scores.filter(pl.col("metric") == metric)
-    entries = [(text.metric(one), view.link("/accuracy", grain=grain, metric=one), one == metric) for one in known]
+    entries = [
+        (text.metric(one), view.link("/accuracy", grain=grain, metric=one), one == metric) for one in known
+    ]
     drawn = [
         Score(row["policy"], row["allocated"], row["breached_hours"])
         for row in mine.iter_rows(named=True)
         if text.known(row["allocated"]) and text.known(row["breached_hours"])
     ]
-    windows = mine["entity_windows"].max()
+    windows = total(mine["entity_windows"].head(1))
     return section(
         "Sizing policies replayed on history",
         tabs("Metric", *entries),
-        graph(frontier_chart(drawn, view.palette), "Held against hours too small, by policy", 320, "frontier"),
+        graph(
+            frontier_chart(drawn, view.palette), "Held against hours too small, by policy", 320, "frontier"
+        ),
         html.P(
             "Each policy sized past weeks from what was known before them. Lower left is better."
-            + (f" {text.plural(int(windows), 'week')} of resources replayed." if windows else ""),  # type: ignore[call-overload]
+            + (f" {text.plural(int(windows), 'week')} of resources replayed." if windows else ""),
             className="caption",
         ),
     )

@@ -7,7 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.costs import GROUPS, by_group, future_cost, ledger, month_totals
+from dashboard.costs import GROUPS, by_group, future_cost, ledger, month_totals, total
 from dashboard.figures.spend import spend_chart
 from dashboard.page import Page
 from dashboard.pages import overview
@@ -20,6 +20,7 @@ from dashboard.widgets import (
     graph,
     key,
     link,
+    named,
     nothing,
     page,
     section,
@@ -41,10 +42,10 @@ def layout(view: View, /, by: str = "service", **_: str) -> Component:
         _groups(view, by),
         aside=html.Div(
             [
-                html.Span(className="icon icon-download", **{"aria-hidden": "true"}),
-                html.A("CSV", href=view.link("/download/costs.csv", by=by), download=True),
+                html.Span(className="icon icon-download", **named({"aria-hidden": "true"})),
+                html.A("CSV", href=view.link("/download/costs.csv", by=by), download=""),
                 " · ",
-                html.A("XLSX", href=view.link("/download/costs.xlsx", by=by), download=True),
+                html.A("XLSX", href=view.link("/download/costs.xlsx", by=by), download=""),
             ],
             className="downloads",
         ),
@@ -52,21 +53,27 @@ def layout(view: View, /, by: str = "service", **_: str) -> Component:
 
 
 def answer(view: View) -> str:
-    """`EUR 212,300 a month is paid now, 241,000 (230,000–255,000) expected in a year; 18,400 buys nothing used.`"""
+    """`EUR 212,300 a month is paid now, 241,000 (230,000–255,000) expected in a year; 18,400 of it …`"""
     currency = view.estate.currency
     here = view.resources
-    total = here["monthly_cost"].sum() or 0.0
-    if not total:
+    paid = total(here["monthly_cost"])
+    if not paid:
         return "No prices are known yet."
-    unused = here["unused_cost"].sum() or 0.0
-    parts = [f"{text.money(total, currency)} a month is paid now"]
+    unused = total(here["unused_cost"])
+    parts = [f"{text.money(paid, currency)} a month is paid now"]
     ahead = future_cost(view, 12)
     if ahead is not None:
         cost, low, high = ahead
-        band = f" ({text.money_bare(low)}–{text.money_bare(high)})" if low is not None and high is not None else ""
+        band = (
+            f" ({text.money_bare(low)}–{text.money_bare(high)})"
+            if low is not None and high is not None
+            else ""
+        )
         parts[0] += f", {text.money_bare(cost)}{band} expected in a year"
     if unused > 0:
-        parts.append(f"{text.money_bare(unused)} of it is for capacity nobody uses ({text.percent(unused / total)})")
+        parts.append(
+            f"{text.money_bare(unused)} of it is for capacity nobody uses ({text.percent(unused / paid)})"
+        )
     return "; ".join(parts) + "."
 
 
@@ -97,28 +104,39 @@ def _ledger(view: View) -> Component:
     """From what is paid now to what the recommended sizes cost; adds up to the cent."""
     currency = view.estate.currency
     here = view.resources
-    total = here["monthly_cost"].sum() or 0.0
-    rows: list[list[Children]] = [["Paid now, at list prices", "", html.Strong(text.money_bare(total))]]
-    after = total
+    paid = total(here["monthly_cost"])
+    rows: list[list[Children]] = [["Paid now, at list prices", "", html.Strong(text.money_bare(paid))]]
+    after = paid
     for status, action, count, change in ledger(here):
         after += change
-        tab = "needed" if status in ("under_provisioned", "at_risk") else "idle" if status == "idle" else "worth"
+        tab = (
+            "needed"
+            if status in ("under_provisioned", "at_risk")
+            else "idle"
+            if status == "idle"
+            else "worth"
+        )
         rows.append(
             [
-                html.Span([state(status), html.Span(f" · {text.ACTION_WORDS.get(action, action)}", className="range")]),
+                html.Span(
+                    [
+                        state(status),
+                        html.Span(f" · {text.ACTION_WORDS.get(action, action)}", className="range"),
+                    ]
+                ),
                 link(f"{count:,}", view.link("/provisioning", tab=tab), className="plain"),
                 f"{'+' if change > 0 else ''}{text.money_bare(change)}",
             ]
-        )  # fmt: skip
+        )
     rows.append([html.Strong("At the recommended sizes"), "", html.Strong(text.money_bare(after))])
     unpriced = here["monthly_cost"].null_count()
     saved = sum(-change for *_, change in ledger(here) if change < 0)
-    unused = here["unused_cost"].sum() or 0.0
+    unused = total(here["unused_cost"])
     notes = []
     if unused > saved + 0.5:
         notes.append(
-            f"Of {text.money(unused, currency)} for unused capacity, {text.money_bare(unused - saved)} cannot be"
-            " saved by a recommended change."
+            f"Of {text.money(unused, currency)} for unused capacity,"
+            f" {text.money_bare(unused - saved)} cannot be saved by a recommended change."
         )
     if unpriced:
         notes.append(f"{text.plural(unpriced, 'resource')} without a known price, not counted.")
@@ -136,7 +154,7 @@ def _ledger(view: View) -> Component:
 def _groups(view: View, by: str) -> Component:
     currency = view.estate.currency
     rows = by_group(view.resources, by)
-    total = rows["cost"].sum() or 1.0
+    paid = total(rows["cost"])
     top = rows["cost"][0]
     entries = [(group, view.link("/costs", by=group), group == by) for group in GROUPS]
     body: list[list[Children]] = []
@@ -146,22 +164,33 @@ def _groups(view: View, by: str) -> Component:
                 _group_name(view, by, row["name"]),
                 f"{row['resources']:,}",
                 text.money_bare(row["cost"]),
-                html.Span([share_bar(row["cost"], top), html.Span(f" {text.percent(row['cost'] / total)}", className="num")], className="use"),
+                html.Span(
+                    [
+                        share_bar(row["cost"], top),
+                        html.Span(f" {text.percent(row['cost'] / paid)}", className="num"),
+                    ],
+                    className="use",
+                ),
                 text.money_bare(row["idle"]),
                 text.money_bare(row["over"]),
                 text.percent(row["unused"] / row["cost"], 0) if row["cost"] else text.NONE,
                 f"{'+' if row['change'] > 0 else ''}{text.money_bare(row['change'])}",
             ]
-        )  # fmt: skip
-    sums = rows.select(pl.col("resources", "cost", "idle", "over", "unused", "change").sum()).row(0, named=True)
-    body.append(
-        [html.Strong("All")]
-        + [html.Strong(words) for words in (
-            f"{sums['resources']:,}", text.money_bare(sums["cost"]), "", text.money_bare(sums["idle"]),
-            text.money_bare(sums["over"]), text.percent(sums["unused"] / sums["cost"], 0) if sums["cost"] else text.NONE,
-            f"{'+' if sums['change'] > 0 else ''}{text.money_bare(sums['change'])}",
-        )]
-    )  # fmt: skip
+        )
+    sums = rows.select(pl.col("resources", "cost", "idle", "over", "unused", "change").sum()).row(
+        0, named=True
+    )
+    words = (
+        "All",
+        f"{sums['resources']:,}",
+        text.money_bare(sums["cost"]),
+        "",
+        text.money_bare(sums["idle"]),
+        text.money_bare(sums["over"]),
+        text.percent(sums["unused"] / sums["cost"], 0) if sums["cost"] else text.NONE,
+        f"{'+' if sums['change'] > 0 else ''}{text.money_bare(sums['change'])}",
+    )
+    body.append([html.Strong(word) for word in words])
     heads = [
         Column(by.capitalize()),
         Column("Resources", numeric=True, wide_only=True),

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.page import Page
 from dashboard.view import View
-from dashboard.widgets import Children, Column, facts, link, more_link, nothing, page, section, table
+from dashboard.widgets import Children, Column, facts, link, more_link, named, nothing, page, section, table
 
 SILENT_HOURS = 24
 """A resource not heard of for longer is silent."""
@@ -24,7 +24,8 @@ _OUTCOMES = {"done": "right_sized", "partly": "at_risk", "failed": "under_provis
 
 def layout(view: View, /, all: str = "", **_: str) -> Component:
     """Silent resources, rejected rows, runs."""
-    heard = view.here(view.estate.freshness)
+    # Drivers (requests, users) are reported under their service's name; only what has a capacity counts here.
+    heard = view.estate.freshness.filter(pl.col("resource").is_in(view.resources["resource"].implode()))
     if heard.is_empty() and view.estate.runs.is_empty():
         return page(
             "Nothing was loaded yet.",
@@ -35,9 +36,15 @@ def layout(view: View, /, all: str = "", **_: str) -> Component:
             ),
         )
     by_resource = heard.group_by("resource").agg(
-        pl.min("hours_silent"), pl.max("newest"), pl.min("first_day"), pl.max("days_reported"), pl.len().alias("metrics")
+        pl.min("hours_silent"),
+        pl.max("newest"),
+        pl.min("first_day"),
+        pl.max("days_reported"),
+        pl.len().alias("metrics"),
     )
-    silent = by_resource.filter(pl.col("hours_silent") > SILENT_HOURS).sort("hours_silent", "resource", descending=[True, False])
+    silent = by_resource.filter(pl.col("hours_silent") > SILENT_HOURS).sort(
+        "hours_silent", "resource", descending=[True, False]
+    )
     unseen = view.resources.filter(~pl.col("resource").is_in(heard["resource"].unique().implode()))
     return page(
         answer(view, by_resource, silent, unseen),
@@ -45,7 +52,7 @@ def layout(view: View, /, all: str = "", **_: str) -> Component:
         _silent(view, silent, unseen, bool(all)),
         _rejected(view),
         _runs(view),
-    )  # fmt: skip
+    )
 
 
 def answer(view: View, by_resource: pl.DataFrame, silent: pl.DataFrame, unseen: pl.DataFrame) -> str:
@@ -54,12 +61,22 @@ def answer(view: View, by_resource: pl.DataFrame, silent: pl.DataFrame, unseen: 
     if silent.is_empty():
         words = f"All {text.plural(total, 'resource')} reported in the last {SILENT_HOURS} hours"
     else:
-        words = f"{total - silent.height:,} of {text.plural(total, 'resource')} reported in the last {SILENT_HOURS} hours, {silent.height:,} {'is' if silent.height == 1 else 'are'} silent"  # fmt: skip
+        heard = f"{total - silent.height:,} of {text.plural(total, 'resource')}"
+        words = f"{heard} reported in the last {SILENT_HOURS} hours"
+        words += f", {silent.height:,} {_are(silent.height)} silent"
     if unseen.height:
-        words += f"; {unseen.height:,} more {'is' if unseen.height == 1 else 'are'} in the inventory but never reported"
-    rejected = view.estate.rejected["row_count"].sum() or 0
-    words += f"; {text.plural(rejected, 'row')} {'was' if rejected == 1 else 'were'} rejected"
+        words += f"; {unseen.height:,} more {_are(unseen.height)} in the inventory but never reported"
+    rejected = int(view.estate.rejected["row_count"].sum())
+    words += (
+        f"; {text.plural(rejected, 'row')} {'was' if rejected == 1 else 'were'} rejected"
+        if rejected
+        else "; no row was rejected"
+    )
     return words + "."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _facts(view: View, heard: pl.DataFrame, by_resource: pl.DataFrame) -> Component:
@@ -108,7 +125,9 @@ def _silent(view: View, silent: pl.DataFrame, unseen: pl.DataFrame, everything: 
             body,
             "Silent resources",
         ),
-        html.P(more_link(rest, "more resource", view.link("/health", all="1")), className="caption") if rest else None,
+        html.P(more_link(rest, "more resource", view.link("/health", all="1")), className="caption")
+        if rest
+        else None,
         note="nothing is concluded from silence: these are unknown, not idle",
     )
 
@@ -124,7 +143,9 @@ def _span(hours: int) -> str:
 def _rejected(view: View) -> Component:
     rows = view.estate.rejected
     if rows.is_empty():
-        return section("Rejected rows", html.P("None: every row that came could be used.", className="caption"))
+        return section(
+            "Rejected rows", html.P("None: every row that came could be used.", className="caption")
+        )
     body: list[list[Children]] = [
         [
             row["source"],
@@ -139,40 +160,67 @@ def _rejected(view: View) -> Component:
     return section(
         "Rejected rows",
         table(
-            [Column("Source"), Column("Reason"), Column("Rows", numeric=True), Column("Last", wide_only=True),
-             Column("Example", wide_only=True)],
+            [
+                Column("Source"),
+                Column("Reason"),
+                Column("Rows", numeric=True),
+                Column("Last", wide_only=True),
+                Column("Example", wide_only=True),
+            ],
             body,
             "Rejected rows",
         ),
-        html.P(f"{text.plural(rest, 'more reason')}; `headroom status` lists them.", className="caption") if rest > 0 else None,
-    )  # fmt: skip
+        html.P(f"{text.plural(rest, 'more reason')}; `headroom status` lists them.", className="caption")
+        if rest > 0
+        else None,
+    )
 
 
 def _runs(view: View) -> Component | None:
-    rows = view.estate.runs.head(RUNS)
+    rows = view.estate.runs.head(RUNS).with_columns(
+        # What is published was copied while its own last step ran.
+        outcome=pl.when(
+            (pl.col("step") == "publish")
+            & (pl.col("run_id") == view.estate.snapshot.run_id)
+            & pl.col("finished_at").is_null()
+        )
+        .then(pl.lit("done"))
+        .otherwise(pl.col("outcome"))
+    )
     if rows.is_empty():
         return None
     body: list[list[Children]] = [
         [
-            text.moment(row["started_at"]),
+            html.Span(text.moment(row["started_at"]), className="tight"),
             " ".join(part for part in (row["step"], row["source"]) if part),
             html.Span(
-                [html.Span(className=f"mark {_OUTCOMES.get(row['outcome'], 'unknown')}", **{"aria-hidden": "true"}), row["outcome"]],
+                [
+                    html.Span(
+                        className=f"mark {_OUTCOMES.get(row['outcome'], 'unknown')}",
+                        **named({"aria-hidden": "true"}),
+                    ),
+                    row["outcome"],
+                ],
                 className="state",
             ),
-            _took(row["started_at"], row["finished_at"]),
+            _took(row["started_at"], row["finished_at"], row["outcome"]),
             _count(row["rows_read"]),
             _count(row["rows_loaded"]),
             _count(row["rows_rejected"]),
             html.Span(row["message"] or "", className="range"),
         ]
         for row in rows.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     heads = [
-        Column("Started"), Column("Step"), Column("Outcome"), Column("Took", numeric=True),
-        Column("Rows read", numeric=True, wide_only=True), Column("Loaded", numeric=True, wide_only=True),
-        Column("Rejected", numeric=True, wide_only=True), Column("Message", wide_only=True),
-    ]  # fmt: skip
+        Column("Started"),
+        Column("Step"),
+        Column("Outcome"),
+        Column("Took", numeric=True),
+        Column("Rows read", numeric=True, wide_only=True),
+        Column("Loaded", numeric=True, wide_only=True),
+        Column("Rejected", numeric=True, wide_only=True),
+        Column("Message", wide_only=True),
+    ]
     return section("Latest steps", table(heads, body, "Latest steps of runs"))
 
 
@@ -180,9 +228,9 @@ def _count(value: int | None) -> str:
     return f"{value:,}" if value else text.NONE
 
 
-def _took(start: datetime, end: datetime | None) -> str:
+def _took(start: datetime, end: datetime | None, outcome: str) -> str:
     if end is None:
-        return "not ended"
+        return text.NONE if outcome == "done" else "not ended"
     seconds = (end - start).total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else text.age(end - start)
 

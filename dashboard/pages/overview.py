@@ -7,12 +7,24 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.costs import future_cost, month_totals, unused_by_status
+from dashboard.costs import future_cost, month_totals, total, unused_by_status
 from dashboard.outlook import headline, row_whisker, subject_link, watched, when
 from dashboard.page import Page
 from dashboard.service_rows import service_rows, services_table
 from dashboard.view import View
-from dashboard.widgets import Children, Column, columns, link, nothing, page, section, state, table, whisker_axis
+from dashboard.widgets import (
+    Children,
+    Column,
+    columns,
+    link,
+    named,
+    nothing,
+    page,
+    section,
+    state,
+    table,
+    whisker_axis,
+)
 
 SERVICES_SHOWN = 12
 OUT_SHOWN = 7
@@ -47,21 +59,25 @@ def answer(view: View) -> str:
     rows = view.exhaustion("resource").join(owners, left_on="subject", right_on="resource")
     first = headline(rows, view.estate.today, "resource", owner="service")
     first = first[0].upper() + first[1:]
-    total = view.resources["monthly_cost"].sum() or 0.0
-    unused = view.resources["unused_cost"].sum() or 0.0
-    if not total:
+    paid = total(view.resources["monthly_cost"])
+    unused = total(view.resources["unused_cost"])
+    if not paid:
         return f"{first}; no prices are known yet."
     if unused <= 0:
-        return f"{first}; of {text.money(total, view.estate.currency)} a month nothing is paid for unused capacity."
+        return (
+            f"{first}; all of {text.money(paid, view.estate.currency)} a month is paid for capacity in use."
+        )
     money = text.money(unused, view.estate.currency)
-    return f"{first}; {money} of {text.money(total, '').strip()} a month is paid for capacity nobody uses."
+    return f"{first}; {money} of {text.money(paid, '').strip()} a month is paid for capacity nobody uses."
 
 
 def _runs_out(view: View) -> Component:
     today = view.estate.today
     everything = watched(view.exhaustion("resource"))
     out = everything.filter(pl.col("state") == "exhausted_now")
-    rows = pl.concat([out.head(OUT_NOW_SHOWN), everything.filter(pl.col("state") != "exhausted_now")]).head(OUT_SHOWN)
+    rows = pl.concat([out.head(OUT_NOW_SHOWN), everything.filter(pl.col("state") != "exhausted_now")]).head(
+        OUT_SHOWN
+    )
     if rows.is_empty():
         return section(
             "Runs out next", html.P("Nothing is expected to run out within a year.", className="caption")
@@ -96,18 +112,28 @@ def _runs_out(view: View) -> Component:
 def _money(view: View) -> Component:
     currency = view.estate.currency
     here = view.resources
-    total = here["monthly_cost"].sum() or 0.0
+    paid = total(here["monthly_cost"])
     unused = unused_by_status(here)
     ahead = future_cost(view, 12)
-    rows: list[list[Children]] = [["Paid now", link(text.money_bare(total), view.link("/costs"), className="plain")]]
+    rows: list[list[Children]] = [
+        ["Paid now", link(text.money_bare(paid), view.link("/costs"), className="plain")]
+    ]
     if ahead is not None:
         cost, low, high = ahead
         band = "" if low is None or high is None else f" ({text.money_bare(low)}–{text.money_bare(high)})"
         rows.append([html.Span(["In 12 months", html.Span(band, className="range")]), text.money_bare(cost)])
     rows.append(["Paid for unused capacity", html.Strong(text.money_bare(sum(unused.values())))])
     for status, amount in unused.items():
-        rows.append([html.Span(state(status), className="indent"),
-                     link(text.money_bare(amount), view.link("/provisioning", tab=_TAB.get(status, "all")), className="plain")])  # fmt: skip
+        rows.append(
+            [
+                html.Span(state(status), className="indent"),
+                link(
+                    text.money_bare(amount),
+                    view.link("/provisioning", tab=_TAB.get(status, "all")),
+                    className="plain",
+                ),
+            ]
+        )
     months = month_totals(view)
     bars: Component | None = None
     if months.height > 1:
@@ -116,14 +142,14 @@ def _money(view: View) -> Component:
             [
                 html.Span(
                     className="ahead" if row["is_forecast"] else "",
-                    style={"height": f"{row['cost'] / top * 100:.1f}%"},  # type: ignore[operator]
+                    style={"height": f"{row['cost'] / top * 100:.1f}%"},
                     title=f"{row['month']:%b %Y}: {text.money(row['cost'], currency)}",
                 )
                 for row in months.iter_rows(named=True)
             ],
             className="months",
             role="img",
-            **{"aria-label": "Cost by month"},
+            **named({"aria-label": "Cost by month"}),
         )
     return section(
         f"Money, {currency} a month",
@@ -151,7 +177,9 @@ def _states(view: View) -> Component:
         for status in text.STATUS_WORDS
         if status in counts
     ]
-    return section(f"{text.plural(view.resources.height, 'resource')} by state", html.Ul(entries, className="key legend"))
+    return section(
+        f"{text.plural(view.resources.height, 'resource')} by state", html.Ul(entries, className="key legend")
+    )
 
 
 def empty(view: View) -> Component:
@@ -161,7 +189,7 @@ def empty(view: View) -> Component:
             "Nothing is measured yet.",
             nothing(
                 "This page shows what runs out next and what is paid for nothing.",
-                "Point a source in headroom.toml at your measurements and load them; or look at the sample fleet.",
+                "Name your measurements in headroom.toml and load them, or look at the sample fleet.",
                 "headroom run\nmake demo",
             ),
         )

@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.costs import total
 from dashboard.grid import grid, name, number, status, word_filter, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
 from dashboard.page import Page
@@ -14,7 +15,7 @@ from dashboard.pages import overview
 from dashboard.proof import chart, pick
 from dashboard.recommendation import target_of, verdict
 from dashboard.view import View
-from dashboard.widgets import link, nothing, page, state, tabs
+from dashboard.widgets import Children, link, named, nothing, page, state, tabs
 
 CHANGES = pl.col("action").is_not_null() & (pl.col("action") != "keep")
 TABS = {
@@ -52,7 +53,7 @@ def layout(
         if tab == "needed"
         else rows.sort("saving", descending=True, nulls_last=True)
     )
-    entries = [
+    entries: list[tuple[Children, str, bool]] = [
         (
             [TAB_WORDS[key], html.Span(f"{counts[key]:,}", className="count")],
             view.link("/provisioning", tab=key, service=service),
@@ -60,12 +61,19 @@ def layout(
         )
         for key in TABS
     ]
-    limit = [
-        html.Span(
-            [f"service {service} ", link("×", view.link("/provisioning", tab=tab), title="Show every service")],
-            className="limit",
-        )
-    ] if service else []  # fmt: skip
+    limit = (
+        [
+            html.Span(
+                [
+                    f"service {service} ",
+                    link("×", view.link("/provisioning", tab=tab), title="Show every service"),
+                ],
+                className="limit",
+            )
+        ]
+        if service
+        else []
+    )
     return page(
         answer(view, here),
         html.Div(
@@ -92,15 +100,19 @@ def answer(view: View, here: pl.DataFrame) -> str:
     needed = here.filter(TABS["needed"])
     if not saving.height and not needed.height:
         return "No change is needed, and none would pay."
-    amount = saving["saving"].sum() or 0.0
+    amount = total(saving["saving"])
     parts = []
     if saving.height:
         money = text.money(amount, view.estate.currency)
         parts.append(f"{text.plural(saving.height, 'change')} would save {money} a month")
     if needed.height:
-        cost = -(needed["saving"].sum() or 0.0)
+        cost = -total(needed["saving"])
         verb = "is" if needed.height == 1 else "are"
-        what = f"{text.plural(needed.height, 'change')} {verb}" if not saving.height else f"{needed.height:,} {verb}"
+        what = (
+            f"{text.plural(needed.height, 'change')} {verb}"
+            if not saving.height
+            else f"{needed.height:,} {verb}"
+        )
         more = f", for {text.money(cost, view.estate.currency)} a month more" if cost > 0 else ""
         parts.append(f"{what} needed to stay safe{more}")
     return "; ".join(parts) + "."
@@ -113,7 +125,9 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
         "resource",
         "service",
         "status",
-        pl.concat_str([pl.col("from_type"), pl.col("from_size")], separator=", ", ignore_nulls=True).alias("now"),
+        pl.concat_str([pl.col("from_type"), pl.col("from_size")], separator=", ", ignore_nulls=True).alias(
+            "now"
+        ),
         pl.when(pl.col("to_type").is_null() | (pl.col("to_type") == pl.col("from_type")))
         .then(pl.col("to_size"))
         .otherwise(pl.concat_str([pl.col("to_type"), pl.col("to_size")], separator=", ", ignore_nulls=True))
@@ -129,22 +143,47 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
         name("resource", "Resource", "/resource", keep, 165),
         status("status", "State", 155),
         words("now", "Now", 150),
-        {**words("then", "To", 150), "cellRenderer": "OpenLink", "cellRendererParams": {"key_field": "resource"}},
-        number("change", f"{currency} a month", "change", 100, headerTooltip="Change of the cost; now and then in the proof"),
+        {
+            **words("then", "To", 150),
+            "cellRenderer": "OpenLink",
+            "cellRendererParams": {"key_field": "resource"},
+        },
+        number(
+            "change",
+            f"{currency} a month",
+            "change",
+            100,
+            headerTooltip="Change of the cost; now and then in the proof",
+        ),
         words("why", "Why", 260, flex=1, minWidth=200),
-        number("breach_now", "Hours too small", width=125, valueFormatter={"function": "breach(params.data)"},
-               headerTooltip="Expected share of hours whose peak exceeds the size: now, and at the recommended one"),
+        number(
+            "breach_now",
+            "Hours too small",
+            width=125,
+            valueFormatter={"function": "breach(params.data)"},
+            headerTooltip="Expected share of hours whose peak exceeds the size, now and then",
+        ),
         *([number("buy_by", "Buy by", "date", 110)] if frame["buy_by"].null_count() < frame.height else []),
         words("confidence", "Confidence", 105),
         name("service", "Service", "/service", keep, 120),
-    ]  # fmt: skip
+    ]
     return html.Div(
-        grid("provisioning-grid", columns, frame, "Recommended changes", row_id="resource", most_rows=16, words=typed),
-        **{"data-opens": "row"},
-    )  # fmt: skip
+        grid(
+            "provisioning-grid",
+            columns,
+            frame,
+            "Recommended changes",
+            row_id="resource",
+            most_rows=16,
+            words=typed,
+        ),
+        **named({"data-opens": "row"}),
+    )
 
 
-def _detail(view: View, here: pl.DataFrame, open: str, tab: str, service: str, span: str, metric: str) -> Component | None:
+def _detail(
+    view: View, here: pl.DataFrame, open: str, tab: str, service: str, span: str, metric: str
+) -> Component | None:
     """The proof of one recommendation: past demand against both sizes, and the verdict."""
     found = here.filter(pl.col("resource") == open)
     if found.is_empty():
@@ -172,28 +211,40 @@ def _detail(view: View, here: pl.DataFrame, open: str, tab: str, service: str, s
             ),
             tabs("Metrics", *entries),
             chart(
-                view, "resource", open, metric, span, "/provisioning",
-                query=query, other=target_of(view, row, metric), height=260,
-            ) if metric else None,
+                view,
+                "resource",
+                open,
+                metric,
+                span,
+                "/provisioning",
+                query=query,
+                other=target_of(view, row, metric),
+                height=260,
+            )
+            if metric
+            else None,
             verdict(view, row),
         ],
         className="detail",
         id="detail",
-        **{"aria-label": f"Proof for {open}"},
-    )  # fmt: skip
+        **named({"aria-label": f"Proof for {open}"}),
+    )
 
 
 def _sum(view: View, rows: pl.DataFrame) -> Component | None:
     if not rows.height or rows["saving"].null_count() == rows.height:
         return None
     priced = rows.height - rows["saving"].null_count()
-    note = "" if priced == rows.height else f"; {text.plural(rows.height - priced, 'change')} without a known price"
-    total = -rows["saving"].sum()
-    sign = "+" if total > 0 else ""
+    note = (
+        ""
+        if priced == rows.height
+        else f"; {text.plural(rows.height - priced, 'change')} without a known price"
+    )
+    together = -total(rows["saving"])
     return html.P(
-        f"Together {sign}{text.money(total, view.estate.currency)} a month{note}. Savings are counted once per resource.",
+        f"Together {text.change(together, view.estate.currency)} a month{note}. A resource counts once.",
         className="caption",
-    )  # fmt: skip
+    )
 
 
 PAGE = Page(path="/provisioning", title="Provisioning", layout=layout, icon="provisioning")

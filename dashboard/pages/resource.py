@@ -20,14 +20,13 @@ from data.errors import UnknownName
 from data.series import UNITS
 
 
-def layout(
-    view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str
-) -> Component:
+def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str) -> Component:
     """The resource `name`, with the chart of `metric` looking `span` days ahead."""
     estate = view.estate
     if not name:
         return page(
-            "Which resource?", nothing("No resource is named in the address.", link("All resources", "/resources"))
+            "Which resource?",
+            nothing("No resource is named in the address.", link("All resources", "/resources")),
         )
     found = estate.resources.filter(pl.col("resource") == name)
     if found.is_empty():
@@ -46,22 +45,33 @@ def layout(
         " · ".join(
             part
             for part in (
-                row["kind"], text.provider(row["provider"]) if row["provider"] else None, row["site"], row["instance_type"],
+                row["kind"],
+                text.provider(row["provider"]) if row["provider"] else None,
+                row["site"],
+                row["instance_type"],
                 f"team {row['team']}" if row["team"] else None,
             )
             if part
         ),
         link(f"service {owner}", view.link("/service", name=owner)) if owner else "no service owns it",
-    ]  # fmt: skip
+    ]
     line = [part for one in about for part in (" · ", one)][1:]
     proof = (
         chart(
-            view, "resource", name, metric, span, "/resource",
-            event_names=[part for part in (name, owner, row["site"]) if part], other=target_of(view, row, metric),
+            view,
+            "resource",
+            name,
+            metric,
+            span,
+            "/resource",
+            event_names=[part for part in (name, owner, row["site"]) if part],
+            other=target_of(view, row, metric),
         )
         if metric
-        else nothing("Nothing was measured of it yet.", "It fills when a source reports it.", "headroom ingest")
-    )  # fmt: skip
+        else nothing(
+            "Nothing was measured of it yet.", "It fills when a source reports it.", "headroom ingest"
+        )
+    )
     return page(
         answer(view, row, metric),
         html.P(line, className="byline"),
@@ -78,7 +88,10 @@ def answer(view: View, row: dict[str, Any], metric: str) -> str:
     if out is not None and (out["date_mid"] is not None or out["state"] == "exhausted_now"):
         by = decide_by(out, view.estate.today)
         sentence = f"{row['resource']}: {runs_out(out, view.estate.today)}{'; ' + by if by else ''}"
-    return text.sentence(sentence)[0].replace(row["resource"][:1].upper(), row["resource"][:1]) + text.sentence(sentence)[1:]  # fmt: skip
+    return (
+        text.sentence(sentence)[0].replace(row["resource"][:1].upper(), row["resource"][:1])
+        + text.sentence(sentence)[1:]
+    )
 
 
 def _metrics(view: View, name: str, findings: pl.DataFrame, chosen: str, span: str) -> Component | None:
@@ -91,21 +104,30 @@ def _metrics(view: View, name: str, findings: pl.DataFrame, chosen: str, span: s
     ):
         unit = UNITS.get(row["metric"], "")
         size = text.plain(row["size_target"])
-        band = f" ({text.plain(row['size_lower'])}–{text.plain(row['size_upper'])})" if text.plain(row["size_lower"]) != text.plain(row["size_upper"]) else ""  # fmt: skip
+        band = (
+            f" ({text.plain(row['size_lower'])}–{text.plain(row['size_upper'])})"
+            if text.plain(row["size_lower"]) != text.plain(row["size_upper"])
+            else ""
+        )
         rows.append(
             [
-                link(text.metric(row["metric"]), view.link("/resource", name=name, metric=row["metric"], span=span),
-                     className="strong" if row["metric"] == chosen else ""),
+                link(
+                    text.metric(row["metric"]),
+                    view.link("/resource", name=name, metric=row["metric"], span=span),
+                    className="strong" if row["metric"] == chosen else "",
+                ),
                 state(row["status"]),
                 text.plain(row["demand_mean"]),
                 text.plain(row["demand_p95"]),
                 text.plain(row["demand_peak"]),
                 text.plain(row["capacity"]),
-                html.Span([size, html.Span(band, className="range")]) if row["size_target"] is not None else text.NONE,
+                html.Span([size, html.Span(band, className="range")])
+                if row["size_target"] is not None
+                else text.NONE,
                 unit,
                 html.Span(text.sentence(row["because"]), className="because"),
             ]
-        )  # fmt: skip
+        )
     heads = [
         Column("Metric"),
         Column("State"),
@@ -113,10 +135,14 @@ def _metrics(view: View, name: str, findings: pl.DataFrame, chosen: str, span: s
         Column("p95", numeric=True),
         Column("Peak", numeric=True, wide_only=True),
         Column("Held", numeric=True),
-        Column("Would hold", numeric=True, hint="What the policy would hold, and the band in which it changes nothing"),
+        Column(
+            "Would hold",
+            numeric=True,
+            hint="What the policy would hold, and the band in which it changes nothing",
+        ),
         Column("Unit"),
         Column("Why", wide_only=True),
-    ]  # fmt: skip
+    ]
     return section("Why", table(heads, rows, "Findings by metric"))
 
 

@@ -11,7 +11,7 @@ from dashboard.grid import grid, name, number, status, word_filter, words
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.view import View
-from dashboard.widgets import link, nothing, page, section, state, tabs
+from dashboard.widgets import Children, link, nothing, page, section, state, tabs
 
 
 def layout(
@@ -30,17 +30,33 @@ def layout(
     shown = frame.filter(pl.col("status") == status) if status else frame
 
     keep = {"kind": kind, "service": service, "words": words}
-    entries = [([f"all {frame.height:,}"], view.link("/resources", **keep), not status)]
+    entries: list[tuple[Children, str, bool]] = [
+        ([f"all {frame.height:,}"], view.link("/resources", **keep), not status)
+    ]
     entries += [
-        ([state(found), html.Span(f"{counts[found]:,}", className="count")],
-         view.link("/resources", status=found, **keep), status == found)
-        for found in text.STATUS_WORDS if found in counts
-    ]  # fmt: skip
+        (
+            [state(found), html.Span(f"{counts[found]:,}", className="count")],
+            view.link("/resources", status=found, **keep),
+            status == found,
+        )
+        for found in text.STATUS_WORDS
+        if found in counts
+    ]
     limits = [
-        html.Span([f"{column} {value} ", link("×", view.link("/resources", **({"status": status} | asked | {column: None})),
-                                              title=f"Show every {column}")], className="limit")
-        for column, value in asked.items() if value
-    ]  # fmt: skip
+        html.Span(
+            [
+                f"{column} {value} ",
+                link(
+                    "×",
+                    view.link("/resources", **({"status": status} | asked | {column: None})),
+                    title=f"Show every {column}",
+                ),
+            ],
+            className="limit",
+        )
+        for column, value in asked.items()
+        if value
+    ]
     return page(
         answer(view, frame, asked),
         html.Div(
@@ -78,7 +94,11 @@ def answer(view: View, frame: pl.DataFrame, asked: dict[str, str]) -> str:
     if risky:
         parts.append(f"{risky:,} {'is' if risky == 1 else 'are'} at risk")
     if spare:
-        parts.append(f"{spare:,} {'holds' if spare == 1 else 'hold'} more than they need" if spare != 1 else "1 holds more than it needs")
+        parts.append(
+            f"{spare:,} {'holds' if spare == 1 else 'hold'} more than they need"
+            if spare != 1
+            else "1 holds more than it needs"
+        )
     if not parts:
         return f"{of} none needs a change."
     return f"{of}, {text.listing(parts)}."
@@ -89,21 +109,44 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         (pl.col("capacity") > 0) & pl.col("demand_p95").is_not_null()
     ).with_columns(use=pl.col("demand_p95") / pl.col("capacity"))
     use = findings.group_by("resource").agg(
-        *(pl.col("use").filter(pl.col("metric") == metric).first().alias(metric) for metric in ("cpu", "memory", "storage")),
+        *(
+            pl.col("use").filter(pl.col("metric") == metric).first().alias(metric)
+            for metric in ("cpu", "memory", "storage")
+        ),
         pl.col("use").filter(pl.col("metric").str.starts_with("network")).max().alias("network"),
-    )  # fmt: skip
+    )
     order = {status: i for i, status in enumerate(text.STATUS_WORDS)}
     shown = shown.sort(
-        pl.col("status").replace_strict(order, default=len(order), return_dtype=pl.Int32), "monthly_cost", "resource",
-        descending=[False, True, False], nulls_last=True,
+        pl.col("status").replace_strict(order, default=len(order), return_dtype=pl.Int32),
+        "monthly_cost",
+        "resource",
+        descending=[False, True, False],
+        nulls_last=True,
     )
-    frame = shown.join(use, on="resource", how="left").select(
-        "resource", "kind", "service", "team", "provider", "site", "instance_type", "status", "cpu", "memory",
-        "storage", "network", "because", "monthly_cost", "unused_cost",
-    ).with_columns(
-        pl.col("cpu", "memory", "storage", "network").round(4),
-        pl.col("provider").replace(text.PROVIDER_WORDS),
-    )  # fmt: skip
+    frame = (
+        shown.join(use, on="resource", how="left")
+        .select(
+            "resource",
+            "kind",
+            "service",
+            "team",
+            "provider",
+            "site",
+            "instance_type",
+            "status",
+            "cpu",
+            "memory",
+            "storage",
+            "network",
+            "because",
+            "monthly_cost",
+            "unused_cost",
+        )
+        .with_columns(
+            pl.col("cpu", "memory", "storage", "network").round(4),
+            pl.col("provider").replace(text.PROVIDER_WORDS),
+        )
+    )
     keep = view.link("").removeprefix("?")
     share = {"cellRenderer": "UseBar", "cellClass": ""}
     return grid(
@@ -112,8 +155,10 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
             name("resource", "Resource", "/resource", keep, 180, pinned="left"),
             status("status", "State", 155),
             words("because", "Why", 300, flex=1, minWidth=220),
-            *(number(metric, f"{text.metric(metric)} p95", "share", 108, **share)
-              for metric in ("cpu", "memory", "storage", "network")),
+            *(
+                number(metric, f"{text.metric(metric)} p95", "share", 108, **share)
+                for metric in ("cpu", "memory", "storage", "network")
+            ),
             number("monthly_cost", f"{view.estate.currency} a month", "money", 105),
             number("unused_cost", "Unused", "money", 85),
             name("service", "Service", "/service", keep, 130),
@@ -128,7 +173,7 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         row_id="resource",
         most_rows=22,
         words=typed,
-    )  # fmt: skip
+    )
 
 
 def _kinds(view: View, here: pl.DataFrame, kind: str, status: str) -> Component:

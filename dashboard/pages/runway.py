@@ -12,7 +12,7 @@ from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.proof import pick
 from dashboard.view import View
-from dashboard.widgets import Children, Column, more_link, nothing, page, tabs, table, whisker_axis
+from dashboard.widgets import Child, Children, Column, more_link, nothing, page, table, tabs, whisker_axis
 
 SCOPES = {"resource": "resources", "service": "services"}
 AXIS = {"90": "90 days", "365": "a year"}
@@ -60,11 +60,16 @@ def layout(
         Column("Use now", numeric=True, wide_only=True, hint="Demand of capacity"),
         Column(whisker_axis(today, int(axis)), width="26%", wide_only=True),
         Column("Runs out (8 of 10 outcomes)"),
-        Column("28 days", numeric=True, wide_only=True, hint="Probability that usable capacity is reached within 28 days"),
+        Column(
+            "28 days",
+            numeric=True,
+            wide_only=True,
+            hint="Probability that usable capacity is reached within 28 days",
+        ),
         Column("90 days", numeric=True, hint="Probability within 90 days"),
         Column("a year", numeric=True, wide_only=True, hint="Probability within 365 days"),
         Column("Decide by", wide_only=True),
-    ]  # fmt: skip
+    ]
     return page(
         answer(view, scope, rows),
         html.Div(
@@ -82,8 +87,12 @@ def layout(
         table(heads, body, "What runs out when")
         if body
         else nothing(
-            "Nothing runs out within a year." if len(shown) else "Nothing is known about when things run out.",
-            "Only what has at least an even chance gets a date." if len(shown) else "Dates are made by the forecast job.",
+            "Nothing runs out within a year."
+            if len(shown)
+            else "Nothing is known about when things run out.",
+            "Only what has at least an even chance gets a date."
+            if len(shown)
+            else "Dates are made by the forecast job.",
             None if len(shown) else "headroom run",
         ),
         _rest(view, shown, watch, few, address(all="1")),
@@ -128,7 +137,7 @@ def _rest(view: View, shown: pl.DataFrame, watch: pl.DataFrame, few: pl.DataFram
         )
         if counts.get(state)
     ]
-    words: list[Children] = []
+    words: list[Child] = []
     if few.height < watch.height:
         words += [more_link(watch.height - few.height, "more row", more), ". "]
     if parts:

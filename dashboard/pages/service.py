@@ -10,27 +10,40 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.costs import total
 from dashboard.grid import grid, name, number, status, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
 from dashboard.outlook import SOON, decide_by, row_whisker, runs_out, when
 from dashboard.page import Page
 from dashboard.proof import chart, metric_tabs, pick
 from dashboard.view import View
-from dashboard.widgets import Children, Column, facts, link, nothing, page, section, state, table, whisker_axis
+from dashboard.widgets import (
+    Children,
+    Column,
+    facts,
+    link,
+    nothing,
+    page,
+    section,
+    state,
+    table,
+    whisker_axis,
+)
 from data.errors import UnknownName
 
 AXIS_DAYS = 365
 OUTLOOK_SHOWN = 9
 
 
-def layout(
-    view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str
-) -> Component:
+def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str) -> Component:
     """The service `name`, with the chart of `metric` looking `span` days ahead."""
     estate = view.estate
     everything = estate.resources.filter(pl.col("service").is_not_null())
     if not name:
-        return page("Which service?", nothing("No service is named in the address.", link("All services", "/services")))
+        return page(
+            "Which service?",
+            nothing("No service is named in the address.", link("All services", "/services")),
+        )
     mine = everything.filter(pl.col("service") == name)
     if mine.is_empty():
         raise UnknownName("service", name, everything["service"].unique().to_list())
@@ -55,20 +68,30 @@ def layout(
         text.plural(mine.height, "resource"),
     ]
     proof = (
-        chart(view, "service", name, metric, span, "/service", event_names=[name, *mine["resource"].to_list(), *sites])
+        chart(
+            view,
+            "service",
+            name,
+            metric,
+            span,
+            "/service",
+            event_names=[name, *mine["resource"].to_list(), *sites],
+        )
         if metric
-        else nothing("Nothing was measured of this service yet.", "It fills when a source reports its resources.", "headroom run")
-    )  # fmt: skip
+        else nothing(
+            "Nothing was measured of this service yet.",
+            "It fills when a source reports its resources.",
+            "headroom run",
+        )
+    )
     return page(
         answer(view, name, rows, metric),
         html.P(" · ".join(part for part in line if part), className="byline"),
-        html.Div(
-            [metric_tabs(view, "/service", name, metrics, metric, span, states), proof]
-        ),
+        html.Div([metric_tabs(view, "/service", name, metrics, metric, span, states), proof]),
         _outlook(view, rows),
         _resources(view, mine),
         _cost(view, name, mine),
-    )  # fmt: skip
+    )
 
 
 def answer(view: View, name: str, rows: list[dict[str, Any]], metric: str) -> str:
@@ -82,7 +105,9 @@ def answer(view: View, name: str, rows: list[dict[str, Any]], metric: str) -> st
     if whose:
         head, _, rest = clause.partition(" ")
         word = text.metric(row["metric"])
-        clause = clause.replace(word, f"{word}{whose}", 1) if clause.startswith(word) else f"{head}{whose} {rest}"
+        clause = (
+            clause.replace(word, f"{word}{whose}", 1) if clause.startswith(word) else f"{head}{whose} {rest}"
+        )
     if row["date_mid"] is None and row["state"] != "exhausted_now":
         if row["date_low"] is None and row["state"] == "not_within_horizon":
             return f"{name} has the capacity it needs for a year."
@@ -100,8 +125,12 @@ def _rows(view: View, name: str, mine: pl.DataFrame) -> list[dict[str, Any]]:
         & (pl.col("date_mid").is_not_null() | (pl.col("state") == "exhausted_now"))
     )
     # Urgent ones first, then the service as a whole, then what its resources have later on.
-    soon = (pl.col("state") == "exhausted_now") | (pl.col("date_mid") <= view.estate.today + timedelta(days=SOON))
-    rows = pl.concat([parts, own]).with_columns(rank=pl.when(soon).then(0).when(pl.col("scope") == "service").then(1).otherwise(2))
+    soon = (pl.col("state") == "exhausted_now") | (
+        pl.col("date_mid") <= view.estate.today + timedelta(days=SOON)
+    )
+    rows = pl.concat([parts, own]).with_columns(
+        rank=pl.when(soon).then(0).when(pl.col("scope") == "service").then(1).otherwise(2)
+    )
     return rows.sort(
         "rank", pl.col("state") != "exhausted_now", "date_mid", pl.col("p365").neg(), nulls_last=True
     ).to_dicts()
@@ -149,7 +178,15 @@ def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
 def _resources(view: View, mine: pl.DataFrame) -> Component:
     keep = ""
     frame = mine.select(
-        "resource", "kind", "provider", "site", "instance_type", "status", "because", "monthly_cost", "unused_cost"
+        "resource",
+        "kind",
+        "provider",
+        "site",
+        "instance_type",
+        "status",
+        "because",
+        "monthly_cost",
+        "unused_cost",
     )
     return section(
         text.plural(mine.height, "resource"),
@@ -179,8 +216,8 @@ def _cost(view: View, service: str, mine: pl.DataFrame) -> Component:
     months = view.estate.monthly_costs.filter(pl.col("service") == service)
     past = months.filter(~pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
     ahead = months.filter(pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
-    cost, unused = mine["monthly_cost"].sum(), mine["unused_cost"].sum()
-    total = view.estate.resources["monthly_cost"].sum() or 0.0
+    cost, unused = total(mine["monthly_cost"]), total(mine["unused_cost"])
+    paid = total(view.estate.resources["monthly_cost"])
     by_state = [
         html.Span([state(row[0]), f" {row[1]}"], className="cell")
         for row in mine.group_by("status").len().sort("len", descending=True).iter_rows()
@@ -189,15 +226,17 @@ def _cost(view: View, service: str, mine: pl.DataFrame) -> Component:
         "Cost",
         facts(
             ("Paid now", f"{text.money(cost, currency)} a month"),
-            ("Of all that is paid", text.percent(cost / total) if total else None),
+            ("Of all that is paid", text.percent(cost / paid) if paid else None),
             ("For unused capacity", f"{text.money(unused, currency)} a month"),
             ("A year ago", f"{text.money(past['cost'][0], currency)} a month" if past.height > 11 else None),
-            (f"Expected in {ahead['month'][-1]:%b %Y}" if ahead.height else "",
-             f"{text.money(ahead['cost'][-1], currency)} a month" if ahead.height else None),
+            (
+                f"Expected in {ahead['month'][-1]:%b %Y}" if ahead.height else "",
+                f"{text.money(ahead['cost'][-1], currency)} a month" if ahead.height else None,
+            ),
             ("Resources by state", html.Span(by_state, className="key")),
         ),
         note=link("what to change", view.link("/provisioning", service=service)),
-    )  # fmt: skip
+    )
 
 
 PAGE = Page(path="/service", title="Services /", layout=layout, parent="/services")

@@ -34,15 +34,24 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
     soon = [
         row.service
         for row in rows
-        if row.next_out and row.next_out["date_mid"] and (row.next_out["date_mid"] - today).days <= SOON
+        if row.next_out
+        and row.next_out["date_mid"]
+        and (row.next_out["date_mid"] - today).days <= SOON
         and row.service not in now
-    ]  # fmt: skip
+    ]
     of = f"of {text.plural(len(rows), 'service')}"
     if now:
-        answer = f"{len(now)} {of} {'has' if len(now) == 1 else 'have'} a resource that is out of capacity now"
-        answer += f", {len(soon)} more {'runs' if len(soon) == 1 else 'run'} out of something within {SOON} days." if soon else f"; no other runs out of anything within {SOON} days."
+        answer = (
+            f"{len(now)} {of} {'has' if len(now) == 1 else 'have'} a resource that is out of capacity now"
+        )
+        answer += (
+            f", {len(soon)} more {'runs' if len(soon) == 1 else 'run'} out of something within {SOON} days."
+            if soon
+            else f"; no other runs out of anything within {SOON} days."
+        )
     elif soon:
-        answer = f"{len(soon)} {of} {'runs' if len(soon) == 1 else 'run'} out of something within {SOON} days: {text.listing(soon)}."
+        runs = "runs" if len(soon) == 1 else "run"
+        answer = f"{len(soon)} {of} {runs} out of something within {SOON} days: {text.listing(soon)}."
     else:
         answer = f"All {len(rows)} services have the capacity they need for the next {SOON} days."
     return page(
