@@ -47,7 +47,7 @@ class Format:
     transposed: bool = False
     fixed_width: bool = False
     field_starts: tuple[int, ...] = ()
-    storage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    storage: Mapping[str, str | int] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if self.kind not in FORMATS:

@@ -73,7 +73,7 @@ class Files:
     """Whether columns are told by where they start: where the header's names do, or `field_starts`."""
     field_starts: tuple[int, ...] = ()
     """Where columns of fixed width start, from 0."""
-    storage: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    storage: Mapping[str, str | int] = field(default_factory=lambda: _NONE)
     """Options of the object store for s3:// paths, e.g. { endpoint_url = "https://…", region = "eu-1" }; keys
     are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."""
     events_per: str = ""
