@@ -60,7 +60,7 @@ def decide(run: Run) -> str:
             }
         with run.steps.step("Find what runs out"):
             reach = {scope: run.store.reach(scope) for scope in ("resource", "service")}
-            if not len(reach["resource"].keys):
+            if not run.store.frame("forecast_count").item():
                 raise StoreUnavailable("nothing was forecast yet; `headroom forecast` does it")
             own = _exhaustions(run, days.resources, reach["resource"], _leads(run.settings, resources))
             of_services = _exhaustions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -14,7 +14,7 @@ import polars as pl
 from data.errors import StoreUnavailable, UnknownName
 from data.outcome import Forecast
 from data.panel import HOUR, Panel
-from data.reach import Reach
+from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import Metric, Window
 from headroom.jobs.run import Run
 from headroom.jobs.tables import (
@@ -37,6 +37,13 @@ LASTING_DAYS = 3
 year almost everything has one burst, and a date for a burst is noise."""
 _EVERY_DAY, _THEN_EVERY = 90, 7
 """Daily points are stored for each of the first 90 days, then weekly: a chart shows no more."""
+
+
+_NOTHING = Forecast((), datetime.min.replace(tzinfo=UTC), HOUR, LEVELS, np.empty((0, 1, len(LEVELS))), ())
+_NO_REACH = Reach(
+    (), _NOTHING.start, REACH_DAYS, REACH_LEVELS, np.empty((0, len(REACH_DAYS), len(REACH_LEVELS)))
+)
+"""Give the tables their columns where no series can be forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,9 @@ def forecast(run: Run) -> ForecastReport:
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     with run.record("forecast") as report:
-        points: list[pl.DataFrame] = []
+        points = [forecast_points(_NOTHING, "resource", [])]
         series: list[pl.DataFrame] = []
-        reaches: list[pl.DataFrame] = []
+        reaches = [reach_rows(_NO_REACH, "resource")]
         all_scores: list[pl.DataFrame] = []
 
         hours = subjects(run, "hour", newest)
