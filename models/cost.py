@@ -104,7 +104,7 @@ def monthly_costs(
     """
     as_of = estate.as_of.astimezone(UTC)
     this_month = _first(as_of.date())
-    begins = min((panel.start.date() for panel in daily.values() if len(panel)), default=None)
+    begins = _begin(estate, daily)
     first = this_month
     if begins is not None:
         first = _first(begins)
@@ -117,7 +117,7 @@ def monthly_costs(
         while month < this_month:
             share = _share_in_force(version, month)
             if share > 0:
-                price = pricer.now(version, amounts.of(version.name, month)).month
+                price = pricer.current(version, amounts.of(version.name, month)).month
                 if price is not None:
                     key = (month, version.service, version.provider, version.site)
                     past[key] = past.get(key, Decimal(0)) + price * share
@@ -140,7 +140,7 @@ def _ahead(
     base: dict[_Group, Decimal] = {}
     steps: list[tuple[_Group, Growth]] = []
     for resource in estate.current:
-        price = pricer.now(resource, held.get(resource.name, {})).month
+        price = pricer.current(resource, held.get(resource.name, {})).month
         if price is None:
             continue
         key = (resource.service, resource.provider, resource.site)
@@ -192,6 +192,19 @@ def combined(monthly: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
         .select("month", *by, "cost", "low", "high", "currency", "is_forecast")
         .sort("month", *by, nulls_last=True)
     )
+
+
+def _begin(estate: Estate, daily: Mapping[str, Panel]) -> date | None:
+    """First day with both a measurement and an inventory; None without any measurement."""
+    measured = [
+        panel.start.date() + timedelta(days=int(np.isfinite(panel.demand).any(0).argmax()))
+        for panel in daily.values()
+        if np.isfinite(panel.demand).any()
+    ]
+    if not measured:
+        return None
+    stated = [v.valid_from.date() if v.valid_from else date.min for v in estate.versions]
+    return max(min(measured), min(stated, default=date.min))
 
 
 class _Amounts:

@@ -113,7 +113,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
             sizes.get(resource.name, {}),
             exhaustions.get(resource.name, {}),
             ahead.get(resource.name, {}),
-            pricer.now(resource, capacity),
+            pricer.current(resource, capacity),
         )
         metrics = [
             judge_metric(

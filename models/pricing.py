@@ -61,7 +61,7 @@ class Pricer:
         """Currency of every price, ISO 4217."""
         return self.exchange.currency
 
-    def now(self, resource: Resource, held: Amounts) -> Price:
+    def current(self, resource: Resource, held: Amounts) -> Price:
         """What the resource costs at its size of today: the inventory's price wins over any list."""
         if resource.monthly_price is not None:
             currency = resource.currency or self.currency

@@ -83,7 +83,7 @@ def position_of(
             {m: c for m, c in capacity_now.items() if c > 0},
             demand.get(resource.name, {}),
             needs.get(resource.name, {}),
-            pricer.now(resource, capacity_now).month,
+            pricer.current(resource, capacity_now).month,
         )
     return Position(standings, as_of)
 

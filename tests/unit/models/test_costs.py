@@ -89,6 +89,16 @@ def test_the_past_counts_each_version_for_its_days_at_the_capacity_of_the_month(
     assert set(ahead["low"]) == set(ahead["high"]) == {Decimal("620.00")}
 
 
+def test_months_before_anything_was_measured_or_listed_are_left_out() -> None:
+    long = daily([float("nan")] * 100 + [4.0] * 17)  # measured from 30 April on
+    wide = Panel.of(long.keys, long.start - 31 * DAY, DAY, long.demand, capacity=long.capacity)
+    estate = read_estate(
+        inventory(vm("a", datetime(2026, 3, 29, tzinfo=UTC))), pl.DataFrame(schema=SERVICE_SCHEMA), AS_OF
+    )
+    rows = monthly_costs(estate, {"a": {"cpu": 4.0}}, {"cpu": wide}, [], PRICER)
+    assert rows["month"].min() == date(2026, 4, 1)
+
+
 def test_spending_ahead_is_the_extra_cost_times_its_chance() -> None:
     estate = read_estate(inventory(vm("a")), pl.DataFrame(schema=SERVICE_SCHEMA), AS_OF)
     growth = Growth("a", Decimal(100), ((100, 0.5),))
@@ -148,9 +158,9 @@ def test_frames_fit_the_tables_of_the_store() -> None:
 
 def test_a_machine_that_is_switched_off_costs_its_disk() -> None:
     resource = Resource("a", provider="aws", site="eu-west-1", instance_type="m6i.large")
-    price = PRICER.now(resource, {"cpu": 0.0, "memory": 0.0, "storage": 100.0})
+    price = PRICER.current(resource, {"cpu": 0.0, "memory": 0.0, "storage": 100.0})
     assert price.month == Decimal("8.8")
-    on = PRICER.now(resource, {"cpu": 2.0, "memory": 8.0, "storage": 100.0})
+    on = PRICER.current(resource, {"cpu": 2.0, "memory": 8.0, "storage": 100.0})
     assert on.month == Decimal("86.91")  # 78.11 and 8.80
 
 
@@ -162,5 +172,5 @@ def test_unknown_prices_say_why() -> None:
     }
     held = {"no capacity is known": {}, "links": {"network_in": 10.0}}
     for note, resource in cases.items():
-        price = PRICER.now(resource, held.get(note.split(" of")[0], {}))
+        price = PRICER.current(resource, held.get(note.split(" of")[0], {}))
         assert price.month is None and note in price.note

@@ -61,7 +61,7 @@ def machine(
     held = {"cpu": cores, "memory": memory}
     demand = {"cpu": used, "memory": memory / 2}
     needs = {metric: 1.25 * value for metric, value in demand.items()}
-    return Standing(resource, held, demand, needs, PRICER.now(resource, held).month)
+    return Standing(resource, held, demand, needs, PRICER.current(resource, held).month)
 
 
 def position(*standings: Standing) -> Position:
