@@ -11,15 +11,13 @@ from types import MappingProxyType
 
 import polars as pl
 
-from data.errors import ConfigError, SourceError, SourceUnavailable
+from data.errors import ConfigError
 from ingest.blocks import LINE_LIMIT, blocks
 from ingest.delimited import WHITESPACE, Delimited, read_delimited
+from ingest.parquet import read_distant_parquet, read_parquet
 from ingest.pieces import LINE, Piece, rejections
 from ingest.prometheus_reply import read_reply
 from ingest.whole_texts import read_fixed_width, read_transposed
-
-ROWS_AT_ONCE = 250_000
-"""Rows of a piece of a Parquet file."""
 
 FORMATS = ("auto", "csv", "tsv", "parquet", "ndjson", "prometheus")
 _ENDINGS = {
@@ -110,7 +108,10 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
     """
     kind = how.kind_of(path)
     if kind == "parquet":
-        yield from _read_parquet(path, how, wanted)
+        if "://" in path:
+            yield from read_distant_parquet(path, how.storage, wanted)
+        else:
+            yield from read_parquet(path, wanted)
     elif kind == "prometheus":
         yield from read_reply(Path(path))
     elif kind == "ndjson":
@@ -133,35 +134,6 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
             yield from read_fixed_width(Path(path), delimited, how.field_starts)
         else:
             yield from read_delimited(Path(path), delimited)
-
-
-def _read_parquet(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
-    distant = "://" in path
-    if not distant and not Path(path).exists():
-        raise SourceError(f"{path}: cannot be read: no such file")
-    if not distant and Path(path).stat().st_size == 0:
-        raise SourceError(f"{path}: is empty")
-    try:
-        lazy = pl.scan_parquet(
-            path,
-            glob=distant,
-            storage_options=dict(how.storage) if distant else None,
-            credential_provider=None,
-        )
-        names = lazy.collect_schema().names()
-        columns = wanted(names)
-        numbered = lazy.with_row_index(LINE, offset=1).select(*columns, pl.col(LINE).cast(pl.Int64))
-        for rows in numbered.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True):
-            yield Piece(rows)
-    except SourceError:
-        raise
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if distant and ("object-store error" in first or isinstance(error, OSError)):
-            if "not found" in first.casefold():
-                raise SourceError(f"{path}: there is no such object") from error
-            raise SourceUnavailable(f"{path}: cannot be fetched: {first[:300]}") from error
-        raise SourceError(f"{path}: is no readable Parquet file; is it truncated? ({first})") from error
 
 
 def _read_ndjson(path: Path, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
