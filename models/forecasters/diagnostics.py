@@ -47,7 +47,7 @@ def diagnostic_rows(
             "level_shift",
             first,
             t,
-            "demand moved to another level and stayed; what was before counts a fifth",
+            "demand moved to another level and stayed; what was before counts half",
         )
     for i in map(int, np.flatnonzero(part.outage.any(1))):
         for a, b in runs(part.outage[i]):

@@ -16,8 +16,8 @@ from models.planning.plan import FALLBACK, plan_and_reach
 class Planning:
     """Level ensemble with analogue and change paths; for daily panels only."""
 
-    samples: int = 200
-    """Sample paths per series that the quantiles are read from."""
+    samples: int = 64
+    """Sample paths per series that the quantiles are read from: 200 gain half a per cent and cost twice."""
     seed: int = 1
     stocks: frozenset[str] = STOCKS
     """Metrics that accumulate."""

@@ -16,7 +16,7 @@ from models.forecasters.members.batch import Batch
 
 SATURATED = 0.98
 """Utilization from which on demand is a lower bound of what was wanted."""
-BEFORE_SHIFT = 0.2
+BEFORE_SHIFT = 0.5
 """Weight of a slot before the newest level shift."""
 OFFSET_SHARE = 0.02
 """Share of the median added before the logarithm: no loss on M4 Hourly, and zeros become possible."""

@@ -21,13 +21,13 @@ HORIZON = 12
 
 
 def history(name: str, *, rows: int | None = None) -> Panel:
-    """Positive, seasonal, noisy demand: six series for quick forecasters, two short ones for slow ones."""
-    step, slots = (DAY, 200) if name in DAILY else (HOUR, 1008 if name in QUICK else 340)
+    """Positive, seasonal, noisy demand: six series of hours, or two of quarter days for the slow libraries."""
+    step, slots, season = (DAY, 200, 7) if name in DAILY else (HOUR, 1008, 24)
+    if name not in QUICK:
+        step, slots, season = 6 * HOUR, 140, 4
     n = rows if rows is not None else (6 if name in QUICK else 2)
     rng = np.random.default_rng(7)
-    slot = np.arange(slots)
-    season = 7 if name in DAILY else 24
-    shape = 1 + 0.4 * np.sin(2 * np.pi * (slot / season + np.linspace(0, 1, n)[:, None]))
+    shape = 1 + 0.4 * np.sin(2 * np.pi * (np.arange(slots) / season + np.linspace(0, 1, n)[:, None]))
     noise = np.exp(rng.normal(0, 0.08, (n, slots)))
     demand = np.linspace(4, 90, n)[:, None] * shape * noise
     return Panel.of([SeriesKey(f"vm-{i}", "cpu") for i in range(n)], MONDAY, step, demand)
