@@ -22,7 +22,7 @@ from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
 from models.sizing.learning import WEEK, learned, past_holds, trials
 from models.sizing.policy import SizingOptions
-from models.sizing.price import PRICES, choices, forecast_breach, price_for
+from models.sizing.price import PRICES, choices, forecast_breach, price_for, shipped_trial
 from models.sizing.weighing import Weighing
 
 _CHUNK = 1000
@@ -35,7 +35,7 @@ class Marginal:
 
     margin: Margin = field(default_factory=Margin)
     """Added to demand in the estimate from a resource's own history."""
-    move_only_if: float = 0.03
+    move_only_if: float = 0.04
     """A size in force is kept unless moving pays more than this share of what is provisioned."""
     ceiling: float = 1.0
     """No resource's expected breach may be above this; 0.05 costs 0 to 3 % of allocation, less for rare
@@ -74,7 +74,8 @@ class Marginal:
         n = len(history)
         weight = np.ones(n) if options.weight is None else np.asarray(options.weight, float)
         metrics = {key.metric for key in history.keys}
-        shipped = np.array(SHIPPED["memory" if metrics & {"memory", "storage"} else "cpu"])
+        kind = "memory" if metrics & {"memory", "storage"} else "cpu"
+        shipped = np.array(SHIPPED[kind])
         lowest = int(np.searchsorted(LEVELS, self.floor * (1 - 1e-9)))
 
         least_hours = 24 * self.least_days
@@ -118,7 +119,7 @@ class Marginal:
         # Summed by name, so that the order of the panel changes no digit.
         counted = [row for row in self._by_name(history) if row not in refusals]
         today = spent[counted].mean(axis=0) if counted else np.zeros(len(PRICES))
-        curve = forecast_breach(today, past)
+        curve = forecast_breach(today, past, shipped_trial(kind))
         price = price_for(options.target_breach, curve)
         at = np.interp(np.log(price), np.log(PRICES), curve)
         optimism = at / max(np.interp(np.log(price), np.log(PRICES), today), 1e-6)
