@@ -1,0 +1,132 @@
+"""A real server over the small estate, and a real browser that may talk to nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.small_estate import publish_small_estate
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from dashboard.serve import serve
+serve(Path(sys.argv[1]), port=int(sys.argv[2]), workers=1)
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("browser tests must run in CI, and there is no Chromium")
+        pytest.skip("no Chromium; get it with: sudo apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the dashboard, served as `headroom serve` serves it."""
+    folder = publish_small_estate(tmp_path_factory.mktemp("browser") / "published")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), str(port)], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                assert server.poll() is None, "the server ended at once"
+                assert time.monotonic() < deadline, "the server did not answer within a minute"
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0, "Ctrl-C must stop the server cleanly"
+
+
+@dataclass(slots=True)
+class Visit:
+    """A tab, and what went wrong in it."""
+
+    page: Page
+    address: str
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Opens a page and waits for its answer."""
+        self.page.goto(self.address + path)
+        self.page.wait_for_selector("h1.answer")
+
+    def answer(self) -> str:
+        return self.page.locator("h1.answer").inner_text()
+
+
+def visit(browser: Browser, address: str, width: int = 1360, scheme: str = "light") -> Iterator[Visit]:
+    """A tab of its own; fails the test on console errors and on requests to any other host."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 860},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    seen = Visit(context.new_page(), address)
+    own = (f"{address}/", "data:", f"blob:{address}/")
+    seen.page.on(
+        "console",
+        lambda m: seen.faults.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
+    )
+    seen.page.on("pageerror", lambda error: seen.faults.append(f"uncaught: {error}"))
+    seen.page.on(
+        "request", lambda r: None if r.url.startswith(own) else seen.faults.append(f"request: {r.url}")
+    )
+    seen.page.on(
+        "response", lambda r: seen.faults.append(f"{r.status}: {r.url}") if r.status >= 400 else None
+    )
+    yield seen
+    context.close()
+    assert not seen.faults, seen.faults
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Visit]:
+    yield from visit(browser, address)
+
+
+@pytest.fixture
+def dark(browser: Browser, address: str) -> Iterator[Visit]:
+    yield from visit(browser, address, scheme="dark")
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Visit]:
+    yield from visit(browser, address, width=400)

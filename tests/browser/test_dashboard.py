@@ -1,0 +1,236 @@
+"""Every page in a real browser: opens without a fault, answers a click, works dark and narrow."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from dashboard.pages import PAGES
+from tests.browser.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+ADDRESSES = [
+    {"/service": "/service?name=orders-db", "/resource": "/resource?name=orders-db-1"}.get(
+        page.path, page.path
+    )
+    for page in PAGES
+]
+
+
+def colour(tab: Visit, selector: str, what: str = "background-color") -> tuple[int, ...]:
+    """A computed colour as numbers."""
+    found = tab.page.locator(selector).first.evaluate(f"one => getComputedStyle(one)['{what}']")
+    return tuple(int(float(part)) for part in re.findall(r"[\d.]+", found)[:3])
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_every_page_opens_dark_and_narrow_without_a_fault(path: str, dark: Visit, phone: Visit) -> None:
+    dark.open(path)
+    assert dark.answer().endswith(".")
+    assert max(colour(dark, "body")) < 60 < 180 < min(colour(dark, "h1.answer", "color"))
+    phone.open(path)
+    assert phone.answer() == dark.answer()
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 400, "the page scrolls sideways"
+
+
+def test_overview_leads_to_the_service(tab: Visit) -> None:
+    tab.open("/")
+    assert tab.answer().startswith(
+        "2 resources of 2 services run out of capacity before 17 Feb; EUR 500 of 6,797"
+    )
+    tab.page.get_by_role("link", name="orders-db", exact=True).first.click()
+    expect(tab.page.locator("h1.answer")).to_contain_text(
+        "storage of orders-db-1 runs out on 26 Dec (1 Dec–7 Feb)"
+    )
+    expect(tab.page).to_have_title("Services / orders-db · Headroom")
+    tab.page.go_back()
+    expect(tab.page.locator("h1.answer")).to_contain_text("2 resources of 2 services")
+
+
+def test_services_sort_by_a_click_on_a_header(tab: Visit) -> None:
+    tab.open("/services")
+    first = tab.page.locator("tbody tr").first
+    expect(first).to_contain_text("orders-db")
+    tab.page.get_by_role("link", name="Unused").click()
+    expect(first).to_contain_text("web")
+    assert "sort=unused" in tab.page.url
+
+
+def test_a_service_shows_another_metric_and_span_and_keeps_them_in_the_address(tab: Visit) -> None:
+    tab.open("/service?name=orders-db")
+    chart = tab.page.locator("#chart .plot-container")
+    chart.wait_for()
+    expect(tab.page.locator("#chart")).to_contain_text("capacity 6,000")
+    tab.page.get_by_role("link", name="CPU", exact=True).click()
+    expect(tab.page.locator("#chart")).to_contain_text("capacity 32")
+    tab.page.get_by_role("link", name="14 days").click()
+    expect(tab.page.locator(".chart-head .key")).to_contain_text("hourly mean")
+    assert {"metric=cpu", "span=14"} <= set(tab.page.url.partition("?")[2].split("&"))
+    assert tab.page.locator(".modebar-btn").count() > 0
+    assert not tab.page.locator(".modebar-btn[data-title*='hare']").count(), "a chart offers to upload itself"
+
+
+def test_resources_filter_by_state_and_by_word(tab: Visit) -> None:
+    tab.open("/resources")
+    rows = tab.page.locator(".ag-center-cols-container .ag-row")
+    expect(rows).to_have_count(10)
+    tab.page.get_by_label("States").get_by_role("link", name="over-provisioned").click()
+    expect(rows).to_have_count(2)
+    tab.page.locator("#resources-grid-words input, input#resources-grid-words").first.fill("web-2")
+    expect(rows).to_have_count(1)
+    assert "words=web-2" in tab.page.url and "status=over_provisioned" in tab.page.url
+    tab.page.reload()
+    expect(rows).to_have_count(1)
+    tab.page.get_by_role("link", name="web-2").first.click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("web-2: p95 is 1.4 of 8 cores.")
+
+
+def test_a_name_with_signs_is_text_everywhere(tab: Visit) -> None:
+    tab.open("/resources?words=evil")
+    tab.page.get_by_role("link", name="=cmd|evil'").first.click()
+    expect(tab.page.locator("h1.answer")).to_have_text("=cmd|evil': peaks fit.")
+
+
+def test_a_resource_shows_the_size_now_and_the_recommended_one(tab: Visit) -> None:
+    tab.open("/resource?name=orders-db-1")
+    expect(tab.page.locator("#chart")).to_contain_text("recommended 2,900")
+    verdict = tab.page.get_by_label("Size now and recommended")
+    expect(verdict).to_contain_text("2,000 GiB")
+    expect(verdict).to_contain_text("2,890")
+    tab.page.get_by_role("link", name="service orders-db").click()
+    expect(tab.page.locator(".crumb")).to_have_text("Services / orders-db")
+
+
+def test_provisioning_opens_the_proof_of_a_row(tab: Visit) -> None:
+    tab.open("/provisioning")
+    assert (
+        tab.answer()
+        == "3 changes would save EUR 500 a month; 2 are needed to stay safe, for EUR 575 a month more."
+    )
+    tab.page.get_by_role("link", name=re.compile("^worth it")).click()
+    tab.page.locator(".ag-center-cols-container .ag-row").filter(has_text="web-1").get_by_text(
+        "1.9 cores"
+    ).click()
+    detail = tab.page.locator("#detail")
+    expect(detail).to_contain_text("Peaks at 1.9 cores and 15 GiB over 60 days.")
+    expect(detail).to_contain_text("EUR −170 a month")
+    expect(detail.locator("#chart")).to_contain_text("recommended 4")
+    assert "open=web-1" in tab.page.url
+    detail.get_by_role("link", name="Close").click()
+    expect(detail).to_have_count(0)
+
+
+def test_runway_limits_to_a_metric_and_shows_services(tab: Visit) -> None:
+    tab.open("/runway")
+    rows = tab.page.locator("tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("26 Dec (1 Dec–7 Feb)")
+    tab.page.get_by_role("link", name="network out").click()
+    expect(rows).to_have_count(1)
+    tab.page.get_by_role("link", name="services", exact=True).click()
+    expect(rows.first).to_contain_text("edge")
+
+
+def test_costs_by_team_and_as_a_file(tab: Visit) -> None:
+    tab.open("/costs")
+    tab.page.get_by_label("By", exact=True).get_by_role("link", name="team").click()
+    expect(tab.page.get_by_label("Costs by team")).to_contain_text("network")
+    with tab.page.expect_download() as started:
+        tab.page.get_by_role("link", name="CSV").click()
+    file = started.value
+    assert file.suggested_filename == "headroom-costs-2026-11-20.csv"
+    assert file.path().read_text().startswith("team,resources,")
+
+
+def test_accuracy_shows_the_other_horizon_and_the_frontier(tab: Visit) -> None:
+    tab.open("/accuracy")
+    assert tab.answer().startswith("Hourly forecasts are right to within 6 %")
+    expect(tab.page.locator("#frontier")).to_contain_text("marginal")
+    tab.page.get_by_role("link", name="a year, daily peaks").click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("Daily forecasts")
+
+
+def test_data_health_leads_to_the_silent_resource(tab: Visit) -> None:
+    tab.open("/health")
+    assert tab.answer().startswith(
+        "9 of 10 resources reported in the last 24 hours, 1 is silent; 10 rows were rejected"
+    )
+    expect(tab.page.get_by_label("Rejected rows")).to_contain_text("web-1;cpu;<b>oops</b>")
+    tab.page.get_by_role("link", name="lost-1").click()
+    expect(tab.page.locator("h1.answer")).to_have_text("lost-1: silent for 12 days.")
+
+
+def test_the_place_filter_narrows_every_page_and_stays_in_the_address(tab: Visit) -> None:
+    tab.open("/resources")
+    tab.page.get_by_role("button", name=re.compile("Team")).click()
+    tab.page.get_by_role("menuitem", name=re.compile("shop")).click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("Of 3 resources")
+    tab.page.locator("#rail").get_by_role("link", name="Costs").click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("EUR 765 a month is paid now")
+    assert tab.page.url.endswith("/costs?team=shop")
+    tab.page.get_by_role("button", name=re.compile("Team")).click()
+    tab.page.get_by_role("menuitem", name="All").click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("EUR 6,797 a month is paid now")
+
+
+def test_search_by_keyboard_opens_a_resource(tab: Visit) -> None:
+    tab.open("/costs")
+    tab.page.keyboard.press("Control+k")
+    expect(tab.page.locator("#search")).to_be_visible()
+    tab.page.keyboard.type("link fra")
+    expect(tab.page.locator("#search-found .found").first).to_contain_text("link-fra-ams")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#search")).to_be_hidden()
+    expect(tab.page.locator(".crumb")).to_have_text("Resources / link-fra-ams")
+
+
+def test_the_theme_changes_page_chart_and_grid_and_is_remembered(tab: Visit) -> None:
+    tab.open("/service?name=orders-db")
+    tab.page.locator(".ag-row").first.wait_for()
+    assert (
+        (min(colour(tab, "body")) > 200
+        and min(colour(tab, ".ag-row")) > 200)
+        or colour(tab, ".ag-row") == (0, 0, 0)
+    )
+    light = tab.page.locator("#chart .xtick text").first.evaluate("one => one.style.fill")
+    tab.page.get_by_role("button", name="Switch between light and dark").click()
+    expect(tab.page.locator("html")).to_have_attribute("data-ag-theme-mode", "dark")
+    expect(tab.page.locator("#chart .xtick text").first).not_to_have_css("fill", light)
+    assert max(colour(tab, "body")) < 60
+    assert max(colour(tab, ".ag-root-wrapper")) < 60, "the grid stays light"
+    tab.page.reload()
+    tab.page.wait_for_selector("h1.answer")
+    expect(tab.page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_the_rail_folds_and_stays_folded(tab: Visit) -> None:
+    tab.open("/")
+    wide = tab.page.locator("#rail").bounding_box()
+    tab.page.get_by_role("button", name="Fold").click()
+    narrow = tab.page.locator("#rail").bounding_box()
+    assert wide is not None and narrow is not None and narrow["width"] < wide["width"] / 2
+    tab.page.reload()
+    tab.page.wait_for_selector("h1.answer")
+    expect(tab.page.locator("html")).to_have_attribute("data-rail", "folded")
+
+
+def test_a_phone_opens_the_menu(phone: Visit) -> None:
+    phone.open("/")
+    expect(phone.page.locator("#rail")).to_be_hidden()
+    phone.page.get_by_role("button", name="Pages", exact=True).click()
+    phone.page.locator("#rail").get_by_role("link", name="Runway").click()
+    expect(phone.page.locator("h1.answer")).to_contain_text("2 resources run out of capacity before 17 Feb")
+    expect(phone.page.locator("#rail")).to_be_hidden()
+
+
+def test_an_address_that_leads_nowhere_says_so(tab: Visit) -> None:
+    tab.open("/service?name=order-db")
+    assert tab.answer() == "There is no service order-db."
+    expect(tab.page.locator(".nothing")).to_contain_text("Did you mean orders-db")
+    tab.open("/nowhere")
+    assert tab.answer() == "There is no page /nowhere."
+    tab.page.get_by_role("link", name="Back to the overview").click()
+    expect(tab.page.locator("h1.answer")).to_contain_text("2 resources of 2 services")
