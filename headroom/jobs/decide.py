@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.decision import Size, Status
-from data.errors import ConfigError, StoreUnavailable, UnknownName
+from data.errors import StoreUnavailable, UnknownName
 from data.exhaustion import Exhaustion
 from data.money import Exchange
 from data.on_premises import OnPremisesModel
@@ -82,7 +82,7 @@ def decide(run: Run) -> str:
                     sizes=sizes,
                     exhaustions=own,
                     reach=(reach["resource"],),
-                    resources=resources,
+                    resources=run.store.frame("resource_versions"),
                     services=services,
                     catalog=catalog,
                     costs=costs,
@@ -110,14 +110,7 @@ def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
     for path in settings.prices.lists:
         catalog = catalog.with_prices(PriceCatalog.read(settings.root / path))
     rates = {code: Decimal(str(rate)) for code, rate in settings.prices.rates.items()}
-    own = {
-        name: value if isinstance(value, str) else Decimal(str(value))
-        for name, value in settings.prices.on_premises.items()
-    }
-    try:
-        model = OnPremisesModel(**own)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise ConfigError(f"[prices] on_premises: {error}") from error
+    model = OnPremisesModel.of(settings.prices.on_premises)
     return catalog, CostSettings(model, Exchange(settings.prices.currency, rates))
 
 

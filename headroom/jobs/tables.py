@@ -113,7 +113,12 @@ def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
             "start": [reach.start.date()] * (len(kept) * days),
             "day": np.tile(np.asarray(reach.days, np.int32), len(kept)),
             "amounts": reach.amounts[kept].reshape(-1, len(reach.levels)),
-        }
+        },
+        schema_overrides={
+            **dict.fromkeys(("scope", "subject", "metric"), pl.String),
+            "start": pl.Date,
+            "day": pl.Int32,
+        },
     ).with_columns(pl.col("amounts").cast(pl.List(pl.Float64)))
 
 
