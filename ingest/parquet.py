@@ -37,6 +37,8 @@ def read_parquet(path: str, wanted: Callable[[list[str]], list[str]]) -> Iterato
             columns = wanted(list(opened.schema_arrow.names))
             line = 1
             for batch in opened.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
+                # Polars trusts that strings are UTF-8; in a damaged file they need not be.
+                batch.validate(full=True)
                 rows = pl.from_arrow(batch)
                 assert isinstance(rows, pl.DataFrame)
                 numbers = pl.int_range(line, line + rows.height, dtype=pl.Int64).alias(LINE)
