@@ -56,6 +56,7 @@ def past_answers(
     most_series: int = 120,
     samples: int = 100,
     stocks: frozenset[str] = STOCKS,
+    lasting: int = 1,
 ) -> pl.DataFrame:
     """What would have been said at earlier cutoffs, and what happened, in ANSWER_SCHEMA.
 
@@ -64,6 +65,7 @@ def past_answers(
         limits: (n,) usable capacity of each series; NaN = none. Multiples of the level are always asked for.
         most_series: series asked per metric, chosen by name so that runs compare.
         samples: paths per series; fewer than a forecast's, a probability needs no tail.
+        lasting: days running that a flow must hold a limit to have reached it, as the forecasts count.
 
     Cutoffs that leave less than 62 days of history are skipped, so a short history gives few answers or none.
     """
@@ -76,12 +78,15 @@ def past_answers(
         if cut < LEAST_BEFORE:
             break
         before = asked.until(cut)
-        _, reach = plan_and_reach(before, back, (0.5,), samples=samples, seed=seed, stocks=stocks)
+        _, reach = plan_and_reach(
+            before, back, (0.5,), samples=samples, seed=seed, stocks=stocks, lasting=lasting
+        )
+        after = _held(asked, cut, stocks, lasting)
         horizons = [(d, reach.days.index(d)) for d in HORIZONS if d in reach.days]
         for multiple, ask in _limits(before, own, stocks):
             chances = reach.probability(ask)
             for days, j in horizons:
-                frames.append(_answers(asked, cut, days, multiple, ask, chances[:, j]))
+                frames.append(_answers(asked, cut, after[:, :days], multiple, ask, chances[:, j]))
     return pl.concat(frames)
 
 
@@ -179,10 +184,19 @@ def _limits(
             yield multiple, np.where(of_kind & (level > 0) & (ask > top), ask, np.nan)
 
 
+def _held(panel: Panel, cut: int, stocks: frozenset[str], lasting: int) -> FloatArray:
+    """(n, days after the cutoff) demand that lasted from each day on; fewer days decide at the end."""
+    after = panel.demand[:, cut:].copy()
+    flow = np.array([key.metric not in stocks for key in panel.keys])
+    for ahead in range(1, lasting):
+        after[flow, :-ahead] = np.minimum(after[flow, :-ahead], panel.demand[flow, cut + ahead :])
+    return after
+
+
 def _answers(
-    panel: Panel, cut: int, days: int, multiple: float | None, limits: FloatArray, stated: FloatArray
+    panel: Panel, cut: int, after: FloatArray, multiple: float | None, limits: FloatArray, stated: FloatArray
 ) -> pl.DataFrame:
-    after = panel.demand[:, cut : cut + days]
+    """`after` is what was held on each of the days asked about."""
     rows = np.flatnonzero(np.isfinite(limits) & np.isfinite(stated) & np.isfinite(after).any(1))
     cutoff: datetime = panel.start + cut * panel.step
     happened = [bool(np.nanmax(after[i]) >= limits[i]) for i in rows]
@@ -191,7 +205,7 @@ def _answers(
             "subject": [panel.keys[i].subject for i in rows],
             "metric": [panel.keys[i].metric for i in rows],
             "cutoff": [cutoff] * len(rows),
-            "days": [days] * len(rows),
+            "days": [after.shape[1]] * len(rows),
             "multiple": [multiple] * len(rows),
             "limit": limits[rows],
             "stated": stated[rows],

@@ -13,6 +13,7 @@ from models.planning.analogue_paths import Analogues
 from models.planning.change_paths import change_paths
 from models.planning.ensemble import LevelEnsemble
 from models.planning.growth import SteadyGrowth
+from models.planning.week_profile import WEEK, ahead, behind, relative_week
 
 ANALOGUE_SHARE = 1 / 3
 _NEAR, _FAR = 0.2, 0.4
@@ -51,14 +52,20 @@ class Mixture:
         horizon = self.ensemble.horizon
         analogues = max(1, round(samples * ANALOGUE_SHARE))
         centre = self.ensemble.centre(demand)
+        week = np.ones((len(demand), WEEK)) if self.ensemble.stock else relative_week(demand)
+        level = demand / behind(week, demand.shape[1])
+        days = ahead(week, horizon)
+        middle = centre / days
+
         paths = np.empty((len(demand), samples, horizon), np.float32)
-        own = Analogues.of(demand, horizon)
+        own = Analogues.of(level, horizon)
         paths[:, :analogues] = own.deviations(self.library, seeds, analogues, demand.shape[1])
-        paths[:, :analogues] += centre[:, None].astype(np.float32)
-        changes = change_paths(demand, horizon, seeds, samples - analogues)
+        paths[:, :analogues] += middle[:, None].astype(np.float32)
+        changes = change_paths(level, horizon, seeds, samples - analogues)
         if not self.ensemble.stock:
-            changes += _towards(centre, changes)[:, None].astype(np.float32)
+            changes += _towards(middle, changes)[:, None].astype(np.float32)
         paths[:, analogues:] = changes
+        paths *= days[:, None].astype(np.float32)
         paths, centre = growth.onto(paths, centre, seeds)
         paths[floor] = np.maximum(paths[floor], 0)
         return Drawn(paths, centre, growth.steady)
