@@ -21,7 +21,7 @@ HORIZON = 12
 
 
 def history(name: str, *, rows: int | None = None) -> Panel:
-    """Positive, seasonal, noisy demand: six series of hours, or two of quarter days for the slow libraries."""
+    """Positive, seasonal, noisy demand: six series of hours, or two of quarter days for the slow."""
     step, slots, season = (DAY, 200, 7) if name in DAILY else (HOUR, 1008, 24)
     if name not in QUICK:
         step, slots, season = 6 * HOUR, 140, 4
