@@ -109,7 +109,10 @@ def published_runs(folder: Path) -> list[PublishedRun]:
     """All published runs, newest first."""
     runs = []
     for file in folder.glob("*.json"):
-        described = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            described = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # removed since it was listed
+            continue
         path = file.with_suffix(".duckdb")
         if path.exists():
             described["as_of"] = datetime.fromisoformat(described["as_of"])

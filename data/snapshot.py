@@ -62,16 +62,24 @@ class Snapshot:
             StoreUnavailable: nothing is published, or it cannot be read.
             UnknownName: no such run.
         """
-        if run_id is None:
-            try:
-                path = folder / (folder / POINTER).read_text(encoding="utf-8").strip()
-            except FileNotFoundError:
-                raise StoreUnavailable(f"nothing is published in {folder}; {HINT}") from None
-        else:
+        if run_id is not None:
             known = {found.run_id: found.path for found in published_runs(folder)}
             if run_id not in known:
                 raise UnknownName("run", run_id, known)
-            path = known[run_id]
+            return cls._opened(known[run_id])
+        path = _newest(folder)
+        while True:
+            try:
+                return cls._opened(path)
+            except StoreUnavailable:
+                # Between reading the pointer and opening the file, newer runs may have had it removed.
+                moved = _newest(folder)
+                if moved == path:
+                    raise
+                path = moved
+
+    @classmethod
+    def _opened(cls, path: Path) -> Self:
         copy = None
         try:
             connection = _connected(path)
@@ -159,6 +167,13 @@ class Snapshot:
     def reach(self, scope: Scope, subjects: Sequence[str] | None = None) -> Reach:
         """How high demand will have been by each day, of all series of a scope or of some subjects."""
         return reach_of(self.frame("reach_of", scope=scope, subjects=subjects), self.as_of)
+
+
+def _newest(folder: Path) -> Path:
+    try:
+        return folder / (folder / POINTER).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise StoreUnavailable(f"nothing is published in {folder}; {HINT}") from None
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:

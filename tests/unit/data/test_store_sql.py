@@ -73,7 +73,9 @@ def test_every_reading_question_can_be_asked_of_an_empty_snapshot(snapshot: Snap
 def test_every_question_says_what_it_asks(query: str) -> None:
     lines = (FOLDER / f"{query}.sql").read_text(encoding="utf-8").splitlines()
     header = [line for line in lines if line.startswith("--")]
-    assert header[0].endswith((".", "?")) and any(line.startswith("-- parameters   ") for line in header), header
+    assert header[0].endswith((".", "?")) and any(line.startswith("-- parameters   ") for line in header), (
+        header
+    )
     assert any(line.startswith("-- grain        ") for line in header), header
     _, names = text_of(query)
     stated = " ".join(header)
