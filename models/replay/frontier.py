@@ -30,6 +30,7 @@ def rule_frontier(
     start_day: int = 42,
     hold_days: int = 7,
     every_days: int | None = None,
+    whole: bool = False,
     hard: bool = False,
     windows: Sequence[int | None] = RULE_WINDOWS,
     levels: Sequence[float] = RULE_LEVELS,
@@ -39,7 +40,7 @@ def rule_frontier(
 
     With `hard` the sizes are capped at what is provisioned, which helps rules with large margins.
     """
-    ahead = holds(history, start_day, hold_days, every_days)
+    ahead = holds(history, start_day, hold_days, every_days, whole=whole)
     table = []
     for days in windows:
         found = {w.cutoff: quantiles(window(history.until(w.cutoff), days).peak, levels) for w in ahead}
@@ -58,13 +59,14 @@ def marginal_frontier(
     start_day: int = 42,
     hold_days: int = 7,
     every_days: int | None = None,
+    whole: bool = False,
     hard: bool = False,
     weight: FloatArray | None = None,
     prices: Sequence[float] = PRICES,
 ) -> pl.DataFrame:
     """The marginal policy at fixed prices of breach: a row per price with its score. Sizes in force do not
     count."""
-    ahead = holds(history, start_day, hold_days, every_days)
+    ahead = holds(history, start_day, hold_days, every_days, whole=whole)
     options = SizingOptions(hold_days=hold_days, hard=hard, weight=weight)
     weighed = {w.cutoff: policy.weigh(history.until(w.cutoff), options) for w in ahead}
     table = []

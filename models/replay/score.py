@@ -41,11 +41,13 @@ class Hold:
         return counted
 
 
-def holds(history: Panel, start_day: int, hold_days: int, every_days: int | None = None) -> list[Hold]:
+def holds(
+    history: Panel, start_day: int, hold_days: int, every_days: int | None = None, *, whole: bool = False
+) -> list[Hold]:
     """The windows of a rolling origin: from `start_day`, one every `every_days` (the hold's length by
     default).
 
-    The last one may be cut short by the end of the history.
+    The last one may be cut short by the end of the history, unless only `whole` ones are wanted.
 
     Raises ValueError where there is none.
     """
@@ -55,7 +57,7 @@ def holds(history: Panel, start_day: int, hold_days: int, every_days: int | None
     found = []
     for day in range(start_day, history.slots // 24 + 1, every):
         cutoff, end = 24 * day, min(24 * (day + hold_days), history.slots)
-        if end - cutoff < LEAST_FUTURE_HOURS:
+        if end - cutoff < (24 * hold_days if whole else LEAST_FUTURE_HOURS):
             break
         provisioned = highest(history.capacity[:, cutoff - 24 : cutoff])
         found.append(Hold(cutoff, end, provisioned, history.peak[:, cutoff:end]))
