@@ -83,7 +83,7 @@ def calibration(history: Panel, rules: pl.DataFrame, hard: bool) -> None:
                 f"{score['worst_overshoot']:.1f}",
             ]
         )
-    head = "target,realised,ratio,allocated,best rule there,against it,sizes moved a week,weeks breached,worst overshoot"
+    head = "target,realised,ratio,allocated,best rule there,against it,sizes moved,weeks breached,overshoot"
     _table(head.split(","), rows)
 
 

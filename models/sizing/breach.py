@@ -64,13 +64,20 @@ def history_breach(evidence: Evidence, margins: FloatArray) -> FloatArray:
     rows = [WINDOWS.index(days) for days in HISTORY_WINDOWS]
     heard = (evidence.hours[rows] > 0)[:, :, None]
     mean = (evidence.hourly[rows] * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
-    # Demand x (1 + margin) > level is demand > level / (1 + margin): the curve, moved up the grid.
-    steps = np.log1p(margins) * STEPS_TO_FULL / np.log(100)
+    return raised(mean, np.log1p(margins))
+
+
+def raised(curves: FloatArray, by: FloatArray) -> FloatArray:
+    """(n, levels) breach curves of demand that is higher by a factor exp(`by`), (n,) and at least 0.
+
+    Demand x f > level is demand > level / f: the curve, moved up the grid.
+    """
+    steps = by * STEPS_TO_FULL / np.log(100)
     whole = np.floor(steps).astype(np.intp)
     part = (steps - whole)[:, None]
     k = np.arange(len(LEVELS)) - whole[:, None]
-    near = np.take_along_axis(mean, np.maximum(k, 0), axis=1)
-    far = np.take_along_axis(mean, np.maximum(k - 1, 0), axis=1)
+    near = np.take_along_axis(curves, np.maximum(k, 0), axis=1)
+    far = np.take_along_axis(curves, np.maximum(k - 1, 0), axis=1)
     moved: FloatArray = (1 - part) * near + part * far
     return moved
 
@@ -82,14 +89,27 @@ def logistic_breach(table: NDArray[np.float32], coefficients: FloatArray) -> Flo
 
 
 def expected_breach(
-    evidence: Evidence, table: NDArray[np.float32], coefficients: FloatArray, margin: Margin, hard: bool
+    evidence: Evidence,
+    table: NDArray[np.float32],
+    coefficients: FloatArray,
+    *,
+    margin: Margin,
+    hard: bool,
+    ahead_days: int = 0,
 ) -> FloatArray:
-    """(n, levels) mean of both estimates; `table` is the evidence's inputs.
+    """(n, levels) mean of both estimates.
 
-    With a hard limit demand cannot exceed what is provisioned, so nothing is breached from there on;
-    resources whose capacity nobody knows have no such limit.
+    Args:
+        table: the evidence's inputs.
+        hard: demand cannot exceed what is provisioned, so nothing is breached from there on; resources whose
+            capacity nobody knows have no such limit.
+        ahead_days: how far growth is carried on, for what accumulates (stored data); 0 for what flows, where
+        the
+            trend of a month was found to say nothing about the next week.
     """
     breach = (history_breach(evidence, margin.of(evidence)) + logistic_breach(table, coefficients)) / 2
+    if ahead_days:
+        breach = raised(breach, np.log1p(np.clip(evidence.growth * ahead_days, 0, 1)))
     if hard:
         breach[~evidence.unlimited, STEPS_TO_FULL:] = 0
     return breach

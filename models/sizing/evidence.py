@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray, Panel
-from models.sizing.exceedance import LEVELS, LOG_LEVELS, IndexArray, exceedance, level_index
-from models.sizing.observed import highest
+from models.sizing.exceedance import LEVELS, LOG_LEVELS, UNREPORTED, IndexArray, exceedance, level_index
+from models.sizing.observed import highest, quantiles
 
 INPUTS = (
     "constant",
@@ -60,6 +60,9 @@ class Evidence:
     top_gap: FloatArray
     """(n,) how far the highest hour of 28 days lies above the TOP_HOURS next ones, as a logarithm: near 0
     where demand runs against a wall, large where the highest hour stands alone."""
+    growth: FloatArray
+    """(n,) rise of the daily maxima a day over 28 days, as a share of their present height; below 0 where
+    they fall."""
     hourly: FloatArray
     """(windows, n, levels) share of the reported hours above each level in the last WINDOWS days."""
     hours: NDArray[np.int64]
@@ -79,7 +82,7 @@ def gather(history: Panel) -> Evidence:
     shares = (history.peak / scale[:, None]).astype(np.float32)
     index = level_index(shares)
     hourly, hours = exceedance(index, [24 * days for days in WINDOWS])
-    return Evidence(scale, unlimited, shares, index, _top_gap(shares), hourly, hours)
+    return Evidence(scale, unlimited, shares, index, _top_gap(shares), _growth(index), hourly, hours)
 
 
 def _top_gap(shares: NDArray[np.float32]) -> FloatArray:
@@ -89,6 +92,21 @@ def _top_gap(shares: NDArray[np.float32]) -> FloatArray:
     runner_up = np.partition(lowered, place, axis=1)[:, place]
     gap: FloatArray = np.log(lowered.max(axis=1) / runner_up).astype(float)
     return gap
+
+
+def _growth(index: IndexArray) -> FloatArray:
+    """From the medians of the first and the last week of 28 days, so that a purge or a burst does not
+    decide."""
+    n, hours = index.shape
+    days = min(28, hours // 24)
+    if days < 14:
+        return np.zeros(n)
+    by_day = index[:, hours - 24 * days :].reshape(n, days, 24).max(axis=2)
+    tops = np.where(by_day == UNREPORTED, np.nan, LEVELS[np.clip(by_day, 0, len(LEVELS) - 1)])
+    weeks = quantiles(np.concatenate([tops[:, :7], tops[:, -7:]]), (0.5,))[:, 0]
+    first, last = weeks[:n], weeks[n:]
+    growth: FloatArray = np.nan_to_num((last - first) / (days - 7) / last)
+    return growth
 
 
 def scale_of(history: Panel) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -78,6 +78,7 @@ def trials(
     ridge: float,
     margin: Margin,
     hard: bool,
+    ahead_days: int,
     ceiling: float,
     lowest: int,
 ) -> list[Trial]:
@@ -89,7 +90,9 @@ def trials(
     for hold in holds:
         ended = [lesson for lesson in lessons if lesson.day + WEEK <= hold.day]
         coefficients = learned(ended, shipped, ridge) if refit else shipped
-        breach = expected_breach(hold.evidence, hold.table, coefficients, margin, hard)
+        breach = expected_breach(
+            hold.evidence, hold.table, coefficients, margin=margin, hard=hard, ahead_days=ahead_days
+        )
         picked = choices(breach, weight, ceiling, lowest)
         found.append(trial(breach, hold.outcomes, hold.scored, picked))
     return found

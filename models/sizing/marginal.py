@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import HOUR, FloatArray, Panel
+from data.series import STOCKS
 from models.sizing.breach import SHIPPED, Margin, expected_breach
 from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
@@ -76,6 +77,7 @@ class Marginal:
         metrics = {key.metric for key in history.keys}
         kind = "memory" if metrics & {"memory", "storage"} else "cpu"
         shipped = np.array(SHIPPED[kind])
+        ahead_days = options.hold_days if metrics & STOCKS else 0
         lowest = int(np.searchsorted(LEVELS, self.floor * (1 - 1e-9)))
 
         least_hours = 24 * self.least_days
@@ -96,6 +98,7 @@ class Marginal:
             ridge=self.ridge,
             margin=self.margin,
             hard=options.hard,
+            ahead_days=ahead_days,
             ceiling=self.ceiling,
             lowest=lowest,
         )
@@ -108,7 +111,14 @@ class Marginal:
         for first in range(0, n, _CHUNK):
             rows = np.arange(first, min(first + _CHUNK, n))
             evidence = gather(history.take(rows))
-            found = expected_breach(evidence, inputs(evidence), coefficients, self.margin, options.hard)
+            found = expected_breach(
+                evidence,
+                inputs(evidence),
+                coefficients,
+                margin=self.margin,
+                hard=options.hard,
+                ahead_days=ahead_days,
+            )
             breach[rows], scale[rows], unlimited[rows] = found, evidence.scale, evidence.unlimited
             for i in np.flatnonzero(~evidence.usable | (evidence.hours[-1] < least_hours)):
                 row = int(rows[i])

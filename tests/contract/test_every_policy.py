@@ -106,9 +106,9 @@ def test_more_demand_of_everyone_never_gives_anyone_less(name: str, seed: int, g
 def test_more_demand_of_a_marginal_fleet_never_gives_it_less_at_a_price_in_proportion(
     seed: int, growth: float
 ) -> None:
-    """Twice the demand on the same machines is worth twice the price; then the fleet is given no less, but for its
-    grid. This is as far as the law goes: a single machine whose demand has become too expensive to cover is given
-    less, which is what deciding for the fleet means."""
+    """Twice the demand on the same machines is worth twice the price; then the fleet is given no less, but
+    for its grid. This is as far as the law goes: a single machine whose demand has become too expensive to
+    cover is given less, which is what deciding for the fleet means."""
     history, price = fleet(seed), 20.0
     before = Marginal().weigh(history, SizingOptions()).targets(price)
     after = Marginal().weigh(scaled(history, growth, 1), SizingOptions()).targets(price * growth)

@@ -12,6 +12,8 @@ from data.decision import Size
 from data.outcome import Refusal
 from data.panel import HOUR, Panel
 from data.series import SeriesKey
+from models.sizing.breach import Margin
+from models.sizing.evidence import gather
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
 from tests.notation import MONDAY, panel
@@ -144,6 +146,30 @@ def test_a_large_fleet_learns_its_own_coefficients_and_gaps_do_no_harm() -> None
     assert all(isinstance(a, Size) for a in answers)
     shipped = Marginal(refit_from=1000).size(history, None, SizingOptions())
     assert (targets(answers) != targets(shipped)).any()
+
+
+def test_stored_data_is_given_room_for_its_growth_and_flows_are_not() -> None:
+    # From 100 to 109 GiB in 70 days, 0.13 a day.
+    rising = panel("100+0.0054x1679", metric="storage", capacity=200)
+    month = SizingOptions(hold_days=28)
+    [week], [four] = (Marginal().size(rising, None, o) for o in (SizingOptions(hold_days=7), month))
+    [flow] = Marginal().size(replace(rising, keys=(SeriesKey("r0", "cpu"),)), None, month)
+    assert isinstance(week, Size) and isinstance(four, Size) and isinstance(flow, Size)
+    assert week.target > 109 + 7 * 0.13
+    assert four.target > max(week.target, 109 + 28 * 0.13)
+    assert flow.target < four.target
+
+
+def test_demand_at_a_wall_gets_next_to_no_margin() -> None:
+    # Both reach 4 cores; one stands there for half of each day, the other touches it once a month.
+    wall = np.where(np.arange(24 * 60) % 24 < 12, 4.0, 1.0)
+    lone = np.where(np.arange(24 * 60) % 672 == 0, 4.0, 1.0)
+    keys = [SeriesKey("wall", "cpu"), SeriesKey("lone", "cpu")]
+    history = Panel.of(keys, MONDAY, HOUR, np.array([wall, lone]), capacity=np.full((2, 24 * 60), 8.0))
+    evidence = gather(history)
+    np.testing.assert_allclose(Margin().of(evidence), [0.005, 0.1])
+    size = Marginal().weigh(history, SizingOptions()).targets(50.0)[0]
+    assert 4 < size < 4 * 1.04
 
 
 def test_only_hours_are_read() -> None:
