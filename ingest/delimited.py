@@ -73,7 +73,7 @@ def read_delimited(path: Path, how: Delimited) -> Iterator[Piece]:
         count = block.lines - (line - block.first_line)
         piece = _piece(text, line, count, names, how, origin)
         first = first or line
-        yield replace(piece, first_line=first)
+        yield replace(piece, first_line=first, text=text, text_line=line)
     if not header_found:
         raise SourceError(f"{path}: has no header line; set header = false if it never has one")
     if not names:

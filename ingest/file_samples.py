@@ -49,15 +49,11 @@ class FileSamples:
         if ts.null_count():
             bad = pl.concat([self._unread_times(rows, ts), bad])
         if bad.height:
-            texts = rows.join(bad.select(LINE).unique(), on=LINE, how="semi").select(
-                LINE,
-                pl.concat_str(pl.exclude(LINE).cast(pl.String).fill_null(""), separator=",").alias("raw"),
-            )
-            found = bad.join(texts, on=LINE, how="left", maintain_order="left").select(
+            found = bad.select(
                 pl.lit(self.path).alias("origin"),
                 pl.col(LINE).alias("line"),
                 "reason",
-                pl.col("raw").str.head(1_000),
+                piece.raw(bad[LINE]).alias("raw"),
             )
             rejected = pl.concat([rejected, found])
         return Batch(samples, rejected, rows.height + piece.rejected.height)

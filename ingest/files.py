@@ -132,6 +132,8 @@ class Files:
                 raise ConfigError(f"events_per: {error}") from error
         for one in self.values:
             check_value(one, self.drivers)
+        if not self.values and {"metric", "unit"} <= set(self.constants):
+            check_value(Value(self.value, self.constants["metric"], self.constants["unit"]), self.drivers)
         if self.mhz_per_core is not None and not 100 <= self.mhz_per_core <= 10_000:
             raise ConfigError(f"mhz_per_core: {self.mhz_per_core:g} MHz is no clock of a core; e.g. 2600")
         capacity = self.constants.get("capacity")

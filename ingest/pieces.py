@@ -28,6 +28,24 @@ class Piece:
     """REJECTED_SCHEMA: lines that are no rows."""
     first_line: int = 1
     """Line of the file's first row, whether usable or not: rows without a time are counted from it."""
+    text: bytes = b""
+    """The lines as they came, where rows are lines; shown of rows that are rejected."""
+    text_line: int = 1
+    """Line of the file with which `text` starts."""
+
+    def raw(self, lines: pl.Series) -> pl.Series:
+        """What the file has at these lines; without the text, the row's cells."""
+        if self.text:
+            came = self.text.split(b"\n")
+            shown = [
+                came[line - self.text_line][: 4 * RAW_LIMIT].decode("utf-8", "replace").strip("\r")
+                for line in lines
+            ]
+            return pl.Series("raw", [one[:RAW_LIMIT] for one in shown], dtype=pl.String)
+        cells = pl.concat_str(pl.exclude(LINE).cast(pl.String).fill_null(""), separator=",")
+        told = self.rows.join(lines.alias(LINE).unique().to_frame(), on=LINE, how="semi")
+        told = told.select(LINE, cells.str.head(RAW_LIMIT).alias("raw"))
+        return lines.alias(LINE).to_frame().join(told, on=LINE, how="left", maintain_order="left")["raw"]
 
 
 def rejections(origin: str, rows: Sequence[tuple[int | None, str, str | None]]) -> pl.DataFrame:

@@ -194,6 +194,10 @@ def test_a_row_that_is_no_row_still_takes_its_place_in_time(tmp_path: Path) -> N
         ({"paths": "m.csv", "encoding": "utf-9"}, "encoding: 'utf-9' is unknown"),
         ({"paths": "m.csv", "skip_matching": "("}, "skip_matching: '[(]' is no regular expression"),
         ({"paths": "m.csv", "time": {"colum": "t"}}, "time: no setting 'colum'; did you mean 'column'"),
+        (
+            {"paths": "m.csv", "constants": {"metric": "cpu", "unit": "GiB"}},
+            "values: 'value': unit 'GiB' is no unit of cpu",
+        ),
         ({"paths": "m.csv", "constants": {"units": "x"}}, "constants: 'units' is none of resource, metric"),
         ({"paths": "m.csv", "mhz_per_core": 2.6}, "mhz_per_core: 2.6 MHz is no clock of a core"),
         (
