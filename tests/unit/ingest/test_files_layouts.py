@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis.strategies as st
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from data.errors import ConfigError, SourceError
 from data.series import Window
@@ -227,6 +227,7 @@ VALUES = st.floats(0, 1e12, allow_nan=False)
 STAMPS = st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1))  # noqa: DTZ001
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(STAMPS, NAMES, VALUES), min_size=1, max_size=20),
     ending=st.sampled_from(["\n", "\r\n"]),

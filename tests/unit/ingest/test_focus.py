@@ -12,7 +12,7 @@ import duckdb
 import hypothesis.strategies as st
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA
 from data.errors import ConfigError, SourceError
@@ -136,6 +136,7 @@ def test_parquet_with_its_own_types(tmp_path: Path) -> None:
     assert rejected.is_empty()
 
 
+@settings(deadline=None)
 @given(st.lists(st.decimals(-(10**9), 10**9, places=12), min_size=1, max_size=30))
 def test_sums_are_those_of_exact_arithmetic(costs: list[Decimal]) -> None:
     with tempfile.TemporaryDirectory() as folder:

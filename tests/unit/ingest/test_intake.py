@@ -9,7 +9,7 @@ from typing import Any
 import hypothesis.strategies as st
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from data.frames import CAPACITY_SCHEMA, SAMPLE_SCHEMA, Batch
 from data.series import UNITS
@@ -139,6 +139,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, max_size=8))
 def test_every_row_is_either_usable_or_rejected_and_twice_is_once(rows: list[dict[str, Any]]) -> None:
     once = intake(batch(*rows), now=NOW)

@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis.strategies as st
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from data.errors import ConfigError, SourceError
 from data.frames import Inventory
@@ -186,6 +186,7 @@ def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None
 EDGES = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=20)
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_closing_edges_are_those_a_plain_loop_finds(edges: list[tuple[str, str]]) -> None:
     kept: list[tuple[str, str]] = []

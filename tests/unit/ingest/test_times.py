@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import hypothesis.strategies as st
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from data.errors import ConfigError
 from ingest.times import Time, length_of_time, parts_to_utc, positions_to_utc, to_utc
@@ -91,6 +91,7 @@ def test_a_zone_in_the_text_wins_over_the_setting() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     moment=st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1)),  # noqa: DTZ001
     hours=st.integers(-12, 14),
