@@ -97,7 +97,7 @@ def print_lines(of: HourlySet, lines: Mapping[str, Line], note: str = "") -> Non
     first = next(iter(lines.values()))
     print(f"\n## {of.name}, {of.horizon} h ahead, {first.losses.shape[1]} forecasts{note}\n")
     print(
-        "| model | scaled error mean / median | scaled pinball mean / median | MSIS | cov 80 | cov 95 | CPU ms |"
+        "| model | scaled error mean / med. | scaled pinball mean / med. | MSIS | cov 80 | cov 95 | CPU ms |"
     )
     print("|---|---|---|---|---|---|---|")
     clip = np.inf if of.season else CLIP

@@ -77,13 +77,8 @@ def speed_tables(quick: bool) -> None:
         costs[n] = (_cpu() - began) / n * 1000
         print(f"* {n} series: {costs[n]:.2f} CPU ms per series, {costs[n] * 10:.1f} CPU s per 10,000")
     print(f"* cost of {sizes[1]} relative to {sizes[0]}, per series: {costs[sizes[1]] / costs[sizes[0]]:.2f}")
-    run = [sys.executable, "-c"]
-    print(
-        f"* memory: {subprocess.run([*run, _MEMORY], capture_output=True, text=True, check=True).stdout.strip()}"
-    )
-    print(
-        f"* import: {subprocess.run([*run, _IMPORT], capture_output=True, text=True, check=True).stdout.strip()}"
-    )
+    print(f"* memory: {_said(_MEMORY)}")
+    print(f"* import: {_said(_IMPORT)}")
     if quick:
         return
     panel = synthetic(2048)
@@ -94,7 +89,7 @@ def speed_tables(quick: bool) -> None:
         fanout.forecast_scored(fleet, panel, HORIZON, LEVELS, processes)  # type: ignore[arg-type]
         walls.append(time.perf_counter() - began)
     print(
-        f"* 2,048 series: {walls[0]:.1f} s in one process, {walls[1]:.1f} s in two: {walls[0] / walls[1]:.2f}x"
+        f"* 2,048 series: {walls[0]:.1f} s in one process, {walls[1]:.1f} in two: {walls[0] / walls[1]:.2f}x"
     )
     own = costs[sizes[0]]
     for name in ("prophet", "statsforecast_autoets"):
