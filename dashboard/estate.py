@@ -108,3 +108,10 @@ class Estate:
             for row in self.resources.select("resource", "kind", "service", "site").iter_rows(named=True)
         ]
         return services + resources
+
+
+def by_urgency(resources: pl.DataFrame) -> pl.DataFrame:
+    """Resources with the most urgent state first, the dearest first among equals."""
+    order = {status: i for i, status in enumerate(text.STATUS_WORDS)}
+    rank = pl.col("status").replace_strict(order, default=len(order), return_dtype=pl.Int32)
+    return resources.sort(rank, "monthly_cost", "resource", descending=[False, True, False], nulls_last=True)

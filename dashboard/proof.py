@@ -82,7 +82,7 @@ def chart(
         entries += [("middle", "forecast"), ("inner", "half of outcomes"), ("outer", "9 of 10 outcomes")]
     if fan.usable is not None:
         entries.append(("usable", "usable after reserve"))
-    if fan.dates[0] is not None:
+    if fan.exhaustion_in_view:
         entries.append(("whisk", "runs out (8 of 10 outcomes)"))
     if fan.events:
         entries.append(("event", "event"))

@@ -48,6 +48,25 @@ def verdict(view: View, row: Mapping[str, Any]) -> Component:
             facts(("Costs", f"{cost} a month" if row["monthly_cost"] is not None else "no price known")),
             nothing("No recommendation.", text.sentence(row["because"])),
         )
+    if row["action"] == "keep":
+        return section(
+            "Recommendation: keep",
+            html.P(text.sentence(row["advice"] or row["because"]), className="proof"),
+            facts(
+                ("Size", sizes(row, "from")),
+                (
+                    "Costs",
+                    f"{text.money(row['cost_now'], currency)} a month"
+                    if row["cost_now"] is not None
+                    else None,
+                ),
+                ("Hours too small", text.percent(row["breach_now"])),
+                ("Decide by", text.day(row["buy_by"]) if row["buy_by"] else None),
+                ("Confidence", row["confidence"]),
+                ("Policy", row["policy"]),
+                ("Price from", row["basis"].replace("_", " ")),
+            ),
+        )
     rows: list[list[Children]] = [
         ["Now", sizes(row, "from"), text.money_bare(row["cost_now"]), text.percent(row["breach_now"])],
         [

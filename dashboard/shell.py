@@ -30,6 +30,12 @@ def frame() -> Component:
             dcc.Store(id="theme"),
             html.A("Skip to the page", href="#page", className="skip"),
             html.Div(
+                "The server does not answer. What is shown still holds for its run; try again in a moment,"
+                " and if it stays, see whether `headroom serve` still runs.",
+                className="unanswered",
+                role="alert",
+            ),
+            html.Div(
                 [
                     html.Nav(id="rail", className="rail", **named({"aria-label": "Pages"})),
                     html.Header(id="topbar", className="topbar"),

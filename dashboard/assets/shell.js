@@ -65,6 +65,20 @@
     else if (root.dataset.menu === "open" && !event.target.closest("#rail")) delete root.dataset.menu;
   });
 
+  // A server that does not answer is said, not swallowed; what is shown stays and still holds for its run.
+  const plainFetch = window.fetch;
+  window.fetch = async (...asked) => {
+    const page = String(asked[0] && asked[0].url ? asked[0].url : asked[0]).includes("_dash-update-component");
+    try {
+      const answer = await plainFetch(...asked);
+      if (page) root.toggleAttribute("data-unanswered", answer.status >= 500);
+      return answer;
+    } catch (error) {
+      if (page) root.toggleAttribute("data-unanswered", true);
+      throw error;
+    }
+  };
+
   // The page names itself; the browser's tab and history show it.
   function title() {
     const named = document.querySelector("[data-title]");

@@ -50,6 +50,22 @@ class Fan:
     """A recommended size to compare with, drawn as a second capacity."""
 
     @property
+    def end(self) -> np.datetime64 | None:
+        """Where the chart ends: after the last forecast slot, or the last measured one."""
+        step = np.timedelta64(1, "h" if self.grain == "hour" else "D")
+        for ts in (self.ahead, self.ts):
+            if ts.size:
+                last: np.datetime64 = ts[-1] + step
+                return last
+        return None
+
+    @property
+    def exhaustion_in_view(self) -> bool:
+        """True when the whisker begins before the chart ends."""
+        low = self.dates[0]
+        return low is not None and self.end is not None and bool(np.datetime64(low) <= self.end)
+
+    @property
     def capacity_now(self) -> float | None:
         """The last known capacity."""
         known = self.capacity[np.isfinite(self.capacity)]
@@ -65,8 +81,7 @@ def fan_chart(fan: Fan, palette: Palette) -> go.Figure:
     figure = blank(palette)
     unit_label(figure, unit, palette)
 
-    step = np.timedelta64(1, "h" if fan.grain == "hour" else "D")
-    last = fan.ahead[-1] + step if fan.ahead.size else (fan.ts[-1] + step if fan.ts.size else None)
+    last = fan.end
 
     _band(figure, fan.ts, fan.low / size, fan.high / size, palette.ink_band)
     word = "hourly mean" if fan.grain == "hour" else "daily peak"
@@ -161,7 +176,9 @@ def _limits(
         )
         ends.append((amount / size, f"{word} {text.plain(amount / size)}", colour))
     if fan.quantiles and np.isfinite(fan.quantiles["q50"][-1]):
-        middle = float(fan.quantiles["q50"][-1]) / size
+        # The last week's (or day's) highest: the very last slot may be a quiet one.
+        season = 24 if fan.grain == "hour" else 7
+        middle = float(np.nanmax(fan.quantiles["q50"][-season:])) / size
         ends.append((middle, f"likely {text.plain(middle)}", palette.accent))
     top = max([e[0] for e in ends] + [float(np.nanmax(fan.high, initial=0.0)) / size, 1e-12])
     for y, label, colour in _apart(ends, top * 0.055):
@@ -194,11 +211,9 @@ def _exhaustion(
     """A marker at 0.5 with a whisker from 0.1 to 0.9, where demand meets usable capacity."""
     low, middle, high = fan.dates
     limit = fan.usable if fan.usable is not None else fan.capacity_now
-    if limit is None or last is None or low is None:
+    if limit is None or last is None or low is None or not fan.exhaustion_in_view:
         return
     edge = last.astype("datetime64[D]").astype(date)
-    if low > edge:
-        return
     colour = palette.status["under_provisioned"]
     right = min(high or edge, edge)
     figure.add_scatter(

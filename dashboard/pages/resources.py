@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.estate import by_urgency
 from dashboard.grid import grid, name, number, status, word_filter, words
 from dashboard.page import Page
 from dashboard.pages import overview
@@ -115,16 +116,9 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         ),
         pl.col("use").filter(pl.col("metric").str.starts_with("network")).max().alias("network"),
     )
-    order = {status: i for i, status in enumerate(text.STATUS_WORDS)}
-    shown = shown.sort(
-        pl.col("status").replace_strict(order, default=len(order), return_dtype=pl.Int32),
-        "monthly_cost",
-        "resource",
-        descending=[False, True, False],
-        nulls_last=True,
-    )
     frame = (
-        shown.join(use, on="resource", how="left")
+        by_urgency(shown)
+        .join(use, on="resource", how="left")
         .select(
             "resource",
             "kind",

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.costs import total
+from dashboard.estate import by_urgency
 from dashboard.grid import grid, name, number, status, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
 from dashboard.outlook import SOON, decide_by, row_whisker, runs_out, when
@@ -177,7 +178,7 @@ def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
 
 def _resources(view: View, mine: pl.DataFrame) -> Component:
     keep = ""
-    frame = mine.select(
+    frame = by_urgency(mine).select(
         "resource",
         "kind",
         "provider",
@@ -193,7 +194,7 @@ def _resources(view: View, mine: pl.DataFrame) -> Component:
         grid(
             "service-resources",
             [
-                name("resource", "Resource", "/resource", keep, 160),
+                name("resource", "Resource", "/resource", keep, 190),
                 words("kind", "Kind", 90),
                 words("site", "Site", 110),
                 words("instance_type", "Type", 120),
@@ -214,6 +215,8 @@ def _resources(view: View, mine: pl.DataFrame) -> Component:
 def _cost(view: View, service: str, mine: pl.DataFrame) -> Component:
     currency = view.estate.currency
     months = view.estate.monthly_costs.filter(pl.col("service") == service)
+    if view.estate.first_whole_month is not None:
+        months = months.filter(pl.col("month") >= view.estate.first_whole_month)
     past = months.filter(~pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
     ahead = months.filter(pl.col("is_forecast")).group_by("month").agg(pl.sum("cost")).sort("month")
     cost, unused = total(mine["monthly_cost"]), total(mine["unused_cost"])

@@ -11,11 +11,20 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 from tests.small_estate import publish_small_estate
 
@@ -93,40 +102,76 @@ class Visit:
         return self.page.locator("h1.answer").inner_text()
 
 
-def visit(browser: Browser, address: str, width: int = 1360, scheme: str = "light") -> Iterator[Visit]:
-    """A tab of its own; fails the test on console errors and on requests to any other host."""
-    context = browser.new_context(
+def context_of(browser: Browser, width: int = 1360, scheme: str = "light") -> BrowserContext:
+    return browser.new_context(
         viewport={"width": width, "height": 860},
         color_scheme=scheme,  # type: ignore[arg-type]
     )
+
+
+def visit(context: BrowserContext, address: str) -> Iterator[Visit]:
+    """A tab; fails the test on console errors and on requests to any other host."""
     seen = Visit(context.new_page(), address)
     own = (f"{address}/", "data:", f"blob:{address}/")
-    seen.page.on(
-        "console",
-        lambda m: seen.faults.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
-    )
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            seen.faults.append(f"{message.type}: {message.text}")
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(own):
+            seen.faults.append(f"request: {request.url}")
+
+    def answered(response: Response) -> None:
+        if response.status >= 400:
+            seen.faults.append(f"{response.status}: {response.url}")
+
+    seen.page.on("console", said)
     seen.page.on("pageerror", lambda error: seen.faults.append(f"uncaught: {error}"))
-    seen.page.on(
-        "request", lambda r: None if r.url.startswith(own) else seen.faults.append(f"request: {r.url}")
-    )
-    seen.page.on(
-        "response", lambda r: seen.faults.append(f"{r.status}: {r.url}") if r.status >= 400 else None
-    )
+    seen.page.on("request", asked)
+    seen.page.on("response", answered)
     yield seen
-    context.close()
+    seen.page.close()
     assert not seen.faults, seen.faults
 
 
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Visit]:
-    yield from visit(browser, address)
+# Tabs of one window share its cache: bundles are fetched once. What changes cookies gets its own window.
+
+
+@pytest.fixture(scope="module")
+def light_window(browser: Browser) -> Iterator[BrowserContext]:
+    with closing(context_of(browser)) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def dark_window(browser: Browser) -> Iterator[BrowserContext]:
+    with closing(context_of(browser, scheme="dark")) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def phone_window(browser: Browser) -> Iterator[BrowserContext]:
+    with closing(context_of(browser, width=400)) as context:
+        yield context
 
 
 @pytest.fixture
-def dark(browser: Browser, address: str) -> Iterator[Visit]:
-    yield from visit(browser, address, scheme="dark")
+def tab(light_window: BrowserContext, address: str) -> Iterator[Visit]:
+    yield from visit(light_window, address)
 
 
 @pytest.fixture
-def phone(browser: Browser, address: str) -> Iterator[Visit]:
-    yield from visit(browser, address, width=400)
+def dark(dark_window: BrowserContext, address: str) -> Iterator[Visit]:
+    yield from visit(dark_window, address)
+
+
+@pytest.fixture
+def phone(phone_window: BrowserContext, address: str) -> Iterator[Visit]:
+    yield from visit(phone_window, address)
+
+
+@pytest.fixture
+def alone(browser: Browser, address: str) -> Iterator[Visit]:
+    with closing(context_of(browser)) as context:
+        yield from visit(context, address)

@@ -187,34 +187,32 @@ def test_search_by_keyboard_opens_a_resource(tab: Visit) -> None:
     expect(tab.page.locator(".crumb")).to_have_text("Resources / link-fra-ams")
 
 
-def test_the_theme_changes_page_chart_and_grid_and_is_remembered(tab: Visit) -> None:
-    tab.open("/service?name=orders-db")
-    tab.page.locator(".ag-row").first.wait_for()
-    assert (
-        (min(colour(tab, "body")) > 200
-        and min(colour(tab, ".ag-row")) > 200)
-        or colour(tab, ".ag-row") == (0, 0, 0)
-    )
-    light = tab.page.locator("#chart .xtick text").first.evaluate("one => one.style.fill")
-    tab.page.get_by_role("button", name="Switch between light and dark").click()
-    expect(tab.page.locator("html")).to_have_attribute("data-ag-theme-mode", "dark")
-    expect(tab.page.locator("#chart .xtick text").first).not_to_have_css("fill", light)
-    assert max(colour(tab, "body")) < 60
-    assert max(colour(tab, ".ag-root-wrapper")) < 60, "the grid stays light"
-    tab.page.reload()
-    tab.page.wait_for_selector("h1.answer")
-    expect(tab.page.locator("html")).to_have_attribute("data-theme", "dark")
+def test_the_theme_changes_page_chart_and_grid_and_is_remembered(alone: Visit) -> None:
+    alone.open("/service?name=orders-db")
+    alone.page.locator(".ag-row").first.wait_for()
+    assert (min(colour(alone, "body")) > 200 and min(colour(alone, ".ag-row")) > 200) or colour(
+        alone, ".ag-row"
+    ) == (0, 0, 0)
+    light = alone.page.locator("#chart .xtick text").first.evaluate("one => one.style.fill")
+    alone.page.get_by_role("button", name="Switch between light and dark").click()
+    expect(alone.page.locator("html")).to_have_attribute("data-ag-theme-mode", "dark")
+    expect(alone.page.locator("#chart .xtick text").first).not_to_have_css("fill", light)
+    assert max(colour(alone, "body")) < 60
+    assert max(colour(alone, ".ag-root-wrapper")) < 60, "the grid stays light"
+    alone.page.reload()
+    alone.page.wait_for_selector("h1.answer")
+    expect(alone.page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_the_rail_folds_and_stays_folded(tab: Visit) -> None:
-    tab.open("/")
-    wide = tab.page.locator("#rail").bounding_box()
-    tab.page.get_by_role("button", name="Fold").click()
-    narrow = tab.page.locator("#rail").bounding_box()
+def test_the_rail_folds_and_stays_folded(alone: Visit) -> None:
+    alone.open("/")
+    wide = alone.page.locator("#rail").bounding_box()
+    alone.page.get_by_role("button", name="Fold").click()
+    narrow = alone.page.locator("#rail").bounding_box()
     assert wide is not None and narrow is not None and narrow["width"] < wide["width"] / 2
-    tab.page.reload()
-    tab.page.wait_for_selector("h1.answer")
-    expect(tab.page.locator("html")).to_have_attribute("data-rail", "folded")
+    alone.page.reload()
+    alone.page.wait_for_selector("h1.answer")
+    expect(alone.page.locator("html")).to_have_attribute("data-rail", "folded")
 
 
 def test_a_phone_opens_the_menu(phone: Visit) -> None:
@@ -224,6 +222,20 @@ def test_a_phone_opens_the_menu(phone: Visit) -> None:
     phone.page.locator("#rail").get_by_role("link", name="Runway").click()
     expect(phone.page.locator("h1.answer")).to_contain_text("2 resources run out of capacity before 17 Feb")
     expect(phone.page.locator("#rail")).to_be_hidden()
+
+
+def test_a_server_that_does_not_answer_is_said_and_the_page_stays(tab: Visit) -> None:
+    tab.open("/runway")
+    answer = tab.answer()
+    expect(tab.page.get_by_role("alert")).to_be_hidden()
+    tab.page.route(re.compile("_dash-update-component"), lambda route: route.abort())
+    tab.page.get_by_role("link", name="services", exact=True).click()
+    expect(tab.page.get_by_role("alert")).to_contain_text("The server does not answer")
+    assert tab.answer() == answer
+    tab.page.unroute_all()
+    tab.page.get_by_role("link", name="network out").click()
+    expect(tab.page.get_by_role("alert")).to_be_hidden()
+    tab.faults = [fault for fault in tab.faults if "ERR_FAILED" not in fault and "Callback" not in fault]
 
 
 def test_an_address_that_leads_nowhere_says_so(tab: Visit) -> None:
