@@ -20,7 +20,7 @@ from data.reach import Reach
 from data.series import Metric
 from headroom.jobs.forecast import service_of, subjects
 from headroom.jobs.run import Run
-from headroom.jobs.tables import exhaustion_rows
+from headroom.jobs.tables import corrections_of, exhaustion_rows
 from headroom.settings import Settings
 from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
@@ -170,7 +170,10 @@ def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str,
     panel = history.take([place[key] for key in kept.keys])
     default = run.settings.decide.lead_days
     leads = np.array([lead_days.get(key.subject, default) for key in kept.keys], np.int64)
-    return exhaustions(panel, kept, reserve=run.settings.decide.reserve, lead_days=leads)
+    learned = corrections_of(run.store.frame("corrections"))
+    return exhaustions(
+        panel, kept, reserve=run.settings.decide.reserve, lead_days=leads, corrections=learned or None
+    )
 
 
 def _leads(settings: Settings, resources: pl.DataFrame) -> dict[str, int]:

@@ -19,12 +19,15 @@ from data.series import Metric, Window
 from headroom.jobs.run import Run
 from headroom.jobs.tables import (
     LEVELS,
+    correction_rows,
     forecast_points,
     forecast_series,
     reach_rows,
     service_rows,
     summary_scores,
 )
+from models.exhaustion import last_capacity
+from models.exhaustion_calibration import ANSWER_SCHEMA, learn_corrections, past_answers, reliability
 from models.fanout import fan_out
 from models.forecasters import FORECASTERS
 from models.planning.plan import plan_and_reach
@@ -35,6 +38,9 @@ _HOUR_PART, _DAY_PART = 250, 200
 LASTING_DAYS = 3
 """Demand that flows has run out of capacity when its peak is at the limit for three days running: within a
 year almost everything has one burst, and a date for a burst is noise."""
+_ASKED, _ASKED_SAMPLES = 40, 60
+"""Series per metric, and paths of each, from which the correction of probabilities is learned: a few thousand
+past answers, for a few seconds of work."""
 _EVERY_DAY, _THEN_EVERY = 90, 7
 """Daily points are stored for each of the first 90 days, then weekly: a chart shows no more."""
 
@@ -129,6 +135,9 @@ def forecast(run: Run) -> ForecastReport:
                     done += len(days_part)
                     advance(done, total)
 
+        with run.steps.step("Check past answers"):
+            _store_reliability(run, days.resources)
+
         with run.steps.step("Store forecasts"):
             run.store.replace("forecast_points", pl.concat(points))
             made_rows = pl.concat(series, how="diagonal_relaxed")
@@ -159,6 +168,33 @@ def subjects(run: Run, grain: Literal["hour", "day"], newest: datetime) -> Subje
     held = np.array([key.metric in set(Metric) for key in everything.keys], bool)
     resources = everything.take(held)
     return Subjects(resources, everything.take(~held), aggregate(resources, service_of(run)))
+
+
+def _store_reliability(run: Run, days: Panel) -> None:
+    """What would have been said about running out at past cutoffs, what came of it, and what to learn from it."""
+    work = partial(_past_answers, run.settings.decide.reserve, run.settings.forecast.seed)
+    by_metric = [days.take(rows) for rows in _rows_by_metric(days).values()]
+    answers = pl.concat(
+        [answers for _, answers in fan_out(work, by_metric, run.settings.processes)]
+        or [pl.DataFrame(schema=ANSWER_SCHEMA)]
+    )
+    corrections = learn_corrections(answers)
+    run.store.replace("reliability", reliability(answers, corrections))
+    run.store.replace("corrections", correction_rows(corrections))
+
+
+def _past_answers(reserve: float, seed: int, panel: Panel) -> pl.DataFrame:
+    limits = last_capacity(panel) * (1 - reserve)
+    return past_answers(
+        panel, limits=limits, seed=seed, most_series=_ASKED, samples=_ASKED_SAMPLES, lasting=LASTING_DAYS
+    )
+
+
+def _rows_by_metric(panel: Panel) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(panel.keys):
+        rows.setdefault(key.metric, []).append(row)
+    return rows
 
 
 def service_of(run: Run) -> dict[str, str]:

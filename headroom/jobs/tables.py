@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,6 +12,7 @@ from data.exhaustion import Exhaustion
 from data.outcome import Forecast
 from data.panel import DAY, Panel
 from data.reach import Reach
+from models.exhaustion import Correction
 from models.services import ServiceDemand
 
 LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -120,6 +121,27 @@ def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
             "day": pl.Int32,
         },
     ).with_columns(pl.col("amounts").cast(pl.List(pl.Float64)))
+
+
+def correction_rows(corrections: Mapping[str, Correction]) -> pl.DataFrame:
+    """Rows of `corrections`."""
+    return pl.DataFrame(
+        [
+            (metric, day, a, b)
+            for metric, one in corrections.items()
+            for day, a, b in zip(one.days, one.intercepts, one.slopes, strict=True)
+        ],
+        schema={"metric": pl.String, "days": pl.Int32, "a": pl.Float64, "b": pl.Float64},
+        orient="row",
+    )
+
+
+def corrections_of(rows: pl.DataFrame) -> dict[str, Correction]:
+    """The corrections in rows of the table, by metric; empty where none was learned."""
+    return {
+        str(metric): Correction(*(tuple(one[column]) for column in ("days", "a", "b")))
+        for (metric,), one in rows.sort("metric", "days").group_by(["metric"], maintain_order=True)
+    }
 
 
 def exhaustion_rows(answers: Sequence[Exhaustion], scope: str, start: date) -> pl.DataFrame:
