@@ -104,9 +104,18 @@ def exhaustions(
     days = np.array(reach.days)
     stated = reach.probability(limits)
     chances = np.where(steady[:, None], stated, _corrected(history, stated, days, corrections))
+    dated = np.fmin(chances, stated)
     return [
         _one(
-            history, i, held[i], limits[i], chances[i], days, int(leads[i]), history.keys[i].metric in stocks
+            history,
+            i,
+            held[i],
+            limits[i],
+            chances[i],
+            dated[i],
+            days,
+            int(leads[i]),
+            history.keys[i].metric in stocks,
         )
         for i in range(n)
     ]
@@ -166,10 +175,13 @@ def _one(
     capacity: float,
     limit: float,
     chances: FloatArray,
+    dated: FloatArray,
     days: NDArray[np.int64],
     lead: int,
     stock: bool,
 ) -> Exhaustion:
+    """`dated` is the lower of the stated and the corrected probability: a correction that lifts chances makes
+    them honest over many series, but names no date that the series' own paths do not bear."""
     demand = history.demand[i]
     seen = demand[np.isfinite(demand)]
     now = float(np.median(seen[-7:])) if len(seen) else None
@@ -188,9 +200,9 @@ def _one(
         state, because = ExhaustionState.NOT_ENOUGH_HISTORY, "not enough history for a planning forecast"
     else:
         low = first_day(chances, days, LOW)
-        if chances[-1] >= MID:
+        if dated[-1] >= MID:
             state = ExhaustionState.DATED
-            mid, high = first_day(chances, days, MID), first_day(chances, days, HIGH)
+            mid, high = first_day(dated, days, MID), first_day(dated, days, HIGH)
             order = None if low is None else low - lead
             until = f"day {high}" if high is not None else f"beyond day {horizon}"
             because = (

@@ -171,7 +171,7 @@ def subjects(run: Run, grain: Literal["hour", "day"], newest: datetime) -> Subje
 
 
 def _store_reliability(run: Run, days: Panel) -> None:
-    """What would have been said about running out at past cutoffs, what came of it, and what to learn from it."""
+    """Stores what would have been said about running out at past cutoffs, and what is learned from it."""
     work = partial(_past_answers, run.settings.decide.reserve, run.settings.forecast.seed)
     by_metric = [days.take(rows) for rows in _rows_by_metric(days).values()]
     answers = pl.concat(
