@@ -26,6 +26,8 @@ from ingest.files import Files
 from ingest.focus import Bills
 from ingest.intake import intake
 from ingest.inventory_files import InventoryFiles
+from ingest.sysstat import Sysstat
+from tests.unit.ingest.sysstat_reply import sysstat_reply
 
 MUTATIONS = int(os.environ.get("HEADROOM_FUZZ", "1000"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,6 +107,15 @@ def _inventory(path: Path, settings: dict[str, Any]) -> int:
     return found.services.height + found.resources.height
 
 
+def _sysstat(path: Path, settings: dict[str, Any]) -> int:
+    count = 0
+    for batch in Sysstat((str(path),)).pull(None):
+        assert dict(batch.samples.schema) == SAMPLE_SCHEMA
+        assert batch.samples["value"].is_finite().all()
+        count += batch.samples.height
+    return count
+
+
 def _bills(path: Path, settings: dict[str, Any]) -> int:
     count = 0
     for batch in Bills.from_table({"paths": [str(path)], **settings}).pull():
@@ -160,6 +171,7 @@ SEEDS: dict[str, tuple[Callable[[Path], bytes], Reader, dict[str, Any]]] = {
         {"table": "services"},
     ),
     "nodes.json": (lambda _: NODES.encode(), _inventory, {"table": "kubernetes"}),
+    "sysstat.json": (lambda _: json.dumps(sysstat_reply(8)).encode(), _sysstat, {}),
     "bill.csv": (lambda _: BILL.encode(), _bills, {}),
 }
 TOKENS = [
