@@ -74,10 +74,9 @@ def chart(
         **named({"aria-label": "How far ahead"}),
     )
     hourly = fan.grain == "hour"
-    entries = [
-        ("peak", "hourly mean" if hourly else "daily peak"),
-        ("band", "up to the hour's peak" if hourly else "mean to peak"),
-    ]
+    entries = [("peak", "hourly mean" if hourly else "daily peak")]
+    if fan.has_band:
+        entries.append(("band", "up to the hour's peak" if hourly else "mean to peak"))
     if fan.quantiles:
         entries += [("middle", "forecast"), ("inner", "half of outcomes"), ("outer", "9 of 10 outcomes")]
     if fan.usable is not None:

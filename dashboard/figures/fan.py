@@ -66,6 +66,11 @@ class Fan:
         return low is not None and self.end is not None and bool(np.datetime64(low) <= self.end)
 
     @property
+    def has_band(self) -> bool:
+        """True where mean and peak differ: a daily series may know its peaks only."""
+        return bool(np.any(self.high - self.low > 1e-9))
+
+    @property
     def capacity_now(self) -> float | None:
         """The last known capacity."""
         known = self.capacity[np.isfinite(self.capacity)]

@@ -204,7 +204,6 @@ def _detail(
                 [
                     html.H2(link(open, view.link("/resource", name=open))),
                     state(row["status"]),
-                    html.Span(text.sentence(row["because"]), className="note"),
                     link("Close", view.link("/provisioning", tab=tab, service=service), className="close"),
                 ],
                 className="detail-head",

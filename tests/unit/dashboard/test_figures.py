@@ -99,6 +99,14 @@ def test_a_fan_draws_what_there_is_when_nothing_was_measured() -> None:
     assert {"capacity", "forecast", "exhaustion"} <= {trace.name for trace in figure.data}
 
 
+def test_a_fan_knows_whether_it_has_a_band_and_a_marker_to_explain() -> None:
+    flat = np.ones(10)
+    assert fan().has_band and not fan(low=flat, high=flat).has_band
+    assert fan().exhaustion_in_view
+    assert not fan(dates=(date(2027, 1, 1), None, None)).exhaustion_in_view
+    assert not fan(dates=(None, None, None)).exhaustion_in_view
+
+
 def test_arrays_are_sent_as_typed_arrays_not_as_lists_of_numbers() -> None:
     assert '"bdata"' in fan_chart(fan(), LIGHT).to_json()
 
