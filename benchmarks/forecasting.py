@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="two sets, no named models, 512 series for speed"
     )
-    parser.add_argument("--subset", type=int, default=6, help="series per set for the named models; 0 = none")
+    parser.add_argument("--subset", type=int, default=4, help="series per set for the named models; 0 = none")
     parser.add_argument("--speed-only", action="store_true", help="no accuracy")
     asked = parser.parse_args()
     began = time.perf_counter()

@@ -32,7 +32,7 @@ def diagnostic_rows(
 ) -> pl.DataFrame:
     """What was done to the histories of a batch, with the columns of DIAGNOSTIC_SCHEMA."""
     t = part.scored.shape[1]
-    start = end - t * step
+    start, season = end - t * step, part.batch.seasons.day
     rows: list[tuple[str, str, str, datetime, datetime, int, str]] = []
 
     def note(key: SeriesKey, kind: str, first: int, last: int, sentence: str) -> None:
@@ -42,13 +42,14 @@ def diagnostic_rows(
 
     for i in map(int, np.flatnonzero(part.shift > 0)):
         first = int(part.shift[i])
-        note(
-            keys[i],
-            "level_shift",
-            first,
-            t,
-            "demand moved to another level and stayed; what was before counts half",
+        before, after = (
+            float(np.median(half) * part.unit[i, 0])
+            for half in (part.batch.raw[i, max(0, first - 7 * season) : first], part.batch.raw[i, first:])
         )
+        sentence = (
+            f"demand moved from about {before:.3g} to {after:.3g} and stayed; what was before counts half"
+        )
+        note(keys[i], "level_shift", first, t, sentence)
     for i in map(int, np.flatnonzero(part.outage.any(1))):
         for a, b in runs(part.outage[i]):
             note(keys[i], "outage", a, b, "demand fell to zero and came back; left out")

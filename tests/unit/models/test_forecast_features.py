@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from data.panel import DAY, HOUR, FloatArray
+from data.series import SeriesKey, Window
 from models.features.change_points import latest_shift, season_levels
 from models.features.gaps import filled, seasonal_profile
+from models.features.masks import masked
 from models.features.outages import outage_slots, runs
 from models.features.season_search import common_season
 from models.features.seasons import Seasons
-from tests.notation import values
+from tests.notation import MONDAY, panel, values
 
 SMALL = Seasons(4, 12)
 
@@ -138,3 +140,20 @@ def test_noise_and_slow_series_have_no_season() -> None:
     rng = np.random.default_rng(6)
     assert common_season(rng.normal(10, 1, (8, 600))) == 1
     assert common_season(np.cumsum(rng.normal(0, 1, (8, 600)), 1)) == 1
+
+
+def test_labelled_stretches_are_taken_out_with_every_slot_they_touch() -> None:
+    history = panel("1+1x9", "5x9")
+    half = timedelta(minutes=30)
+    windows = {
+        SeriesKey("r0", "cpu"): [Window(MONDAY + 2 * HOUR + half, MONDAY + 4 * HOUR)],
+        SeriesKey("r1", "cpu"): [
+            Window(MONDAY - 3 * HOUR, MONDAY + half),
+            Window(MONDAY + 99 * HOUR, MONDAY + 100 * HOUR),
+        ],
+        SeriesKey("elsewhere", "cpu"): [Window(MONDAY, MONDAY + HOUR)],
+    }
+    got = masked(history, windows)
+    np.testing.assert_array_equal(got.demand[0], values("1 2 _ _ 5 6 7 8 9 10"))
+    np.testing.assert_array_equal(got.peak[1], values("_ 5x8"))
+    assert np.isfinite(history.demand).all(), "the panel that was given stays as it is"
