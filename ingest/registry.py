@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ingest.files import Files
+from ingest.host import Host
 from ingest.source import Source
+from ingest.sysstat import Sysstat
 
 SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
     {
         "files": Files,
+        "host": Host,
+        "sysstat": Sysstat,
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.series import Window
+from tests.unit.ingest.sysstat_reply import sysstat_reply
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,12 @@ class SourceCase:
 
     settings: dict[str, Any]
     """A table that reads something real."""
-    broken: dict[str, Any]
-    """A table that reaches an answer nobody can use."""
+    broken: dict[str, Any] | None
+    """A table that reaches an answer nobody can use; None where nothing can be wrong."""
     window: Window
-    """A stretch in which something was measured, but not everything."""
+    """A stretch in which something was measured, but not everything; of a live source one long ago."""
+    live: bool = False
+    """Measures anew with every pull, so two pulls differ."""
 
 
 def _files(folder: Path) -> SourceCase:
@@ -34,7 +38,26 @@ def _files(folder: Path) -> SourceCase:
     )
 
 
+LONG_AGO = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC))
+
+
+def _host(folder: Path) -> SourceCase:
+    return SourceCase(settings={"interval": 0.1, "count": 2}, broken=None, window=LONG_AGO, live=True)
+
+
+def _sysstat(folder: Path) -> SourceCase:
+    (folder / "day.json").write_text(json.dumps(sysstat_reply(24)))
+    (folder / "broken.json").write_text('{"sysstat": {"hosts": 3}}')
+    return SourceCase(
+        settings={"paths": [str(folder / "day.json")]},
+        broken={"paths": [str(folder / "broken.json")]},
+        window=Window(datetime(2024, 5, 1, 6, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC)),
+    )
+
+
 CASES: Mapping[str, Callable[[Path], SourceCase]] = {
     "files": _files,
+    "host": _host,
+    "sysstat": _sysstat,
 }
 """By kind; a new source brings its case."""

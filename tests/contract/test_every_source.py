@@ -91,6 +91,8 @@ def test_frames_have_the_schema_and_rejections_a_reason(kind: str, case: SourceC
 
 
 def test_pulling_twice_yields_the_same(kind: str, case: SourceCase, tmp_path: Path) -> None:
+    if case.live:
+        pytest.skip(f"{kind} measures anew with every pull")
     source = source_of(kind, case.settings, tmp_path)
     first, second = pulled(source, None), pulled(source, None)
     for name in ("samples", "rejected"):
@@ -103,6 +105,9 @@ def test_samples_lie_within_the_window_and_are_those_of_the_whole(
     kind: str, case: SourceCase, tmp_path: Path
 ) -> None:
     source = source_of(kind, case.settings, tmp_path)
+    if case.live:
+        assert sum(batch.samples.height for batch in pulled(source, case.window)) == 0
+        return
     within = pl.concat(batch.samples for batch in pulled(source, case.window))
     assert within.height > 0
     assert within["ts"].is_between(case.window.start, case.window.end, closed="left").all()
@@ -113,6 +118,8 @@ def test_samples_lie_within_the_window_and_are_those_of_the_whole(
 
 
 def test_a_broken_answer_is_a_source_error(kind: str, case: SourceCase, tmp_path: Path) -> None:
+    if case.broken is None:
+        pytest.skip(f"{kind} asks nobody who could answer badly")
     with pytest.raises(SourceError) as caught:
         pulled(source_of(kind, case.broken, tmp_path), None)
     assert "\n" not in str(caught.value)
