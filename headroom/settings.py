@@ -72,6 +72,12 @@ class DecideSettings(Section):
     reserve: float = Field(
         0.1, ge=0, lt=1, description="Share of capacity kept free: usable capacity = capacity x (1 - reserve)"
     )
+    memory_floor: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Least memory, as a share of what is held: hypervisors report active memory only",
+    )
     lead_days: int = Field(30, ge=0, description="Days from order to use on premises")
     lead_days_cloud: int = Field(1, ge=0, description="Days from order to use in a cloud or in Kubernetes")
     history_days: int = Field(28, ge=7, description="Days of hourly history that findings are made from")

@@ -10,6 +10,7 @@ import typer
 from headroom.commands.options import SettingsFile, Since, Until, moment, opened
 
 if TYPE_CHECKING:
+    from headroom.jobs.backtest import Grain
     from headroom.jobs.ingest import SourceSummary
 
 
@@ -114,7 +115,50 @@ def run_all(settings_file: SettingsFile = None) -> None:
         raise typer.Exit(1)
 
 
+def backtest(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Forecaster by name; repeatable; default ours and seasonal_naive."),
+    ] = None,
+    grain: Annotated[str, typer.Option(help="hour or day.")] = "hour",
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Slots ahead; default 336 hours or 90 days.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=1, help="Past cutoffs, a horizon apart.")] = 3,
+    metric: Annotated[str | None, typer.Option(help="Only this metric.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only subjects whose name contains this.")] = None,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="At most this many series; for slow models.")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Score forecasters on past cutoffs of the stored history, and store the scores.
+
+    Example: headroom backtest --model fleet --model prophet --metric cpu --most 20
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from data.errors import ConfigError
+    from headroom.jobs.backtest import Question
+    from headroom.jobs.backtest import backtest as job
+
+    if grain not in ("hour", "day"):
+        raise ConfigError(f"--grain: {grain!r} is not hour or day")
+    chosen: Grain = "hour" if grain == "hour" else "day"
+    with opened(settings_file) as run:
+        scores = job(run, Question(chosen, tuple(model or ()), horizon, folds, metric, subject, most))
+    table = Table(box=None, pad_edge=False)
+    for name in scores.columns:
+        table.add_column(name.replace("_", " "), justify="left" if name in ("metric", "model") else "right")
+    for row in scores.iter_rows():
+        table.add_row(
+            *("" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row)
+        )
+    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
+
+
 def add_to(cli: typer.Typer) -> None:
-    for command in (ingest, forecast, decide, publish):
+    for command in (ingest, forecast, decide, publish, backtest):
         cli.command()(command)
     cli.command("run")(run_all)

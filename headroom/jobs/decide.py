@@ -28,6 +28,7 @@ from models.estate import DEFAULT_TIER
 from models.exhaustion import exhaustions
 from models.findings import FindingOptions
 from models.sizing import POLICIES
+from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
 
 TIER_WEIGHTS: Mapping[int, float] = {1: 4.0, 2: 2.0, 3: 1.0}
@@ -144,7 +145,8 @@ def _sizes(
         weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
         hard=metric in (Metric.MEMORY, Metric.STORAGE),
     )
-    policy = POLICIES[settings.policy]()
+    floored = settings.policy == "marginal" and metric == Metric.MEMORY
+    policy = Marginal(floor=settings.memory_floor) if floored else POLICIES[settings.policy]()
     for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
         answers[row] = answer
     return answers

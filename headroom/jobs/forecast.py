@@ -107,7 +107,7 @@ def forecast(run: Run) -> ForecastReport:
                 for model, chosen in _by_model(panel, settings.model, settings.models):
                     work = partial(_hourly, settings.hours, model)
                     for part, (made, scores, notes) in fan_out(
-                        work, _parts(chosen, _HOUR_PART), run.settings.processes
+                        work, parts_of(chosen, _HOUR_PART), run.settings.processes
                     ):
                         points.append(forecast_points(made, scope, range(settings.hours)))
                         series.append(
@@ -127,7 +127,7 @@ def forecast(run: Run) -> ForecastReport:
             for scope, panel in days.scopes():
                 plan = partial(_daily, settings.days, settings.samples, settings.seed)
                 for days_part, (planned, reach) in fan_out(
-                    plan, _parts(panel, _DAY_PART), run.settings.processes
+                    plan, parts_of(panel, _DAY_PART), run.settings.processes
                 ):
                     points.append(forecast_points(planned, scope, slots))
                     series.append(forecast_series(planned, days_part, scope, None))
@@ -209,7 +209,7 @@ def _by_model(panel: Panel, default: str, chosen: Mapping[str, str]) -> list[tup
     return [(name, panel.take(names == name)) for name in sorted(set(names))]
 
 
-def _parts(panel: Panel, size: int) -> list[Panel]:
+def parts_of(panel: Panel, size: int) -> list[Panel]:
     """Parts of about `size` series, of one metric where possible: pooled members learn from their like."""
     order = sorted(range(len(panel)), key=lambda i: (panel.keys[i].metric, panel.keys[i].subject))
     return [panel.take(order[first : first + size]) for first in range(0, len(order), size)]
