@@ -122,7 +122,9 @@ def test_one_bad_series_never_spoils_the_others(name: str) -> None:
     both = Panel.of(keys, panel.start, panel.step, np.concatenate([panel.demand, bad]))
     alone, among = ask(name, panel), ask(name, both)
     assert not set(among.refusals) & set(range(len(panel)))
-    np.testing.assert_allclose(among.quantiles[: len(panel)], alone.quantiles, rtol=0.05)
+    # Planning draws its paths from what all series of the pool did, so its outer levels move a little.
+    tolerance = 0.1 if name in DAILY else 0.02
+    np.testing.assert_allclose(among.quantiles[: len(panel)], alone.quantiles, rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", NAMES)
