@@ -286,9 +286,14 @@ def _risk(
         chance = runs_out.p90 if runs_out.p90 is not None else options.risk_chance
         text = f"{used.metric} reaches {usable_text} within 90 days with {_percent(chance)} probability"
         if runs_out.days_mid is not None:
-            text += f", about {as_of + timedelta(days=runs_out.days_mid):%Y-%m-%d}"
+            text += f", about {_day(as_of + timedelta(days=runs_out.days_mid))}"
         return "runs_out", text
     return None
+
+
+def _day(moment: date) -> str:
+    """As people write a day: 4 Dec 2026."""
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def _is_quiet(used: Usage, options: FindingOptions) -> bool:

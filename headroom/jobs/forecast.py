@@ -99,7 +99,7 @@ def forecast(run: Run) -> ForecastReport:
         all_scores: list[pl.DataFrame] = []
 
         hours = subjects(run, "hour", newest)
-        run.store.replace("service_hour", service_rows(hours.services, None))
+        run.store.replace("service_hour", service_rows(hours.services, hours.services.panel, None))
         with run.steps.step("Forecast hours") as advance:
             total = sum(len(panel) for _, panel in hours.scopes())
             done = 0
@@ -119,7 +119,8 @@ def forecast(run: Run) -> ForecastReport:
                         advance(done, total)
 
         days = subjects(run, "day", newest)
-        run.store.replace("service_day", service_rows(days.services, None))
+        usual = (_of_services(run, days, statistic) for statistic in ("mean", "p95"))
+        run.store.replace("service_day", service_rows(days.services, *usual))
         slots = [*range(min(settings.days, _EVERY_DAY)), *range(_EVERY_DAY, settings.days, _THEN_EVERY)]
         with run.steps.step("Forecast days") as advance:
             total = sum(len(panel) for _, panel in days.scopes())
@@ -207,6 +208,13 @@ def _by_model(panel: Panel, default: str, chosen: Mapping[str, str]) -> list[tup
     """The panel's series by the forecaster that the settings name for them."""
     names = np.array([chosen.get(str(key), default) for key in panel.keys], dtype=object)
     return [(name, panel.take(names == name)) for name in sorted(set(names))]
+
+
+def _of_services(run: Run, days: Subjects, statistic: Literal["mean", "p95"]) -> Panel:
+    """Another daily statistic of the services, on the same days."""
+    panel = days.resources
+    same = run.store.panel("day", window=Window(panel.start, panel.end), statistic=statistic)
+    return aggregate(same, service_of(run)).panel
 
 
 def parts_of(panel: Panel, size: int) -> list[Panel]:

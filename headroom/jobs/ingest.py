@@ -111,7 +111,13 @@ def _pull(
         try:
             window = _window(run, name, source, since, until)
             for batch in source.pull(window):
-                _take(run, name, source, intake(batch, now=run.now), summary, dry_run=dry_run)
+                usable = intake(
+                    batch,
+                    now=run.now,
+                    drivers=getattr(source, "drivers", None) or {},
+                    capacities=run.store.frame("capacities_of"),
+                )
+                _take(run, name, source, usable, summary, dry_run=dry_run)
                 advance(summary.read, 0)
             newest = summary.loaded.newest_sample
             if not dry_run and newest:

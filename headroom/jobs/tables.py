@@ -10,7 +10,7 @@ import polars as pl
 
 from data.exhaustion import Exhaustion
 from data.outcome import Forecast
-from data.panel import DAY, Panel
+from data.panel import DAY, FloatArray, Panel
 from data.reach import Reach
 from models.exhaustion import Correction
 from models.services import ServiceDemand
@@ -144,8 +144,10 @@ def corrections_of(rows: pl.DataFrame) -> dict[str, Correction]:
     }
 
 
-def exhaustion_rows(answers: Sequence[Exhaustion], scope: str, start: date) -> pl.DataFrame:
-    """Rows of `exhaustion`; day 1 is `start`."""
+def exhaustion_rows(
+    answers: Sequence[Exhaustion], scope: str, start: date, lead_days: Mapping[str, int]
+) -> pl.DataFrame:
+    """Rows of `exhaustion`; day 1 is `start`, `lead_days` is by subject."""
 
     def on(day: int | None) -> date | None:
         return None if day is None else start + timedelta(days=day - 1)
@@ -167,6 +169,7 @@ def exhaustion_rows(answers: Sequence[Exhaustion], scope: str, start: date) -> p
                 "date_mid": on(one.days_mid),
                 "date_high": on(one.days_high),
                 "order_by": on(one.order_by_days),
+                "lead_days": lead_days.get(one.key.subject),
                 "because": one.because,
                 "assumes": one.assumes or None,
             }
@@ -176,13 +179,17 @@ def exhaustion_rows(answers: Sequence[Exhaustion], scope: str, start: date) -> p
             **dict.fromkeys(("scope", "subject", "metric", "state"), pl.String),
             **dict.fromkeys(("capacity", "usable", "demand_now", "p28", "p90", "p365"), pl.Float64),
             **dict.fromkeys(("date_low", "date_mid", "date_high", "order_by"), pl.Date),
+            "lead_days": pl.Int32,
             **dict.fromkeys(("because", "assumes"), pl.String),
         },
     )
 
 
-def service_rows(service: ServiceDemand, p95: Panel | None) -> pl.DataFrame:
-    """Rows of `service_hour` or `service_day`; unreported slots have none."""
+def service_rows(service: ServiceDemand, mean: Panel, p95: Panel | None) -> pl.DataFrame:
+    """Rows of `service_hour` or `service_day`; unreported slots have none.
+
+    `mean` and `p95` are other statistics of (at least) the same services on the same slots.
+    """
     panel = service.panel
     row, slot = np.nonzero(np.isfinite(panel.demand))
     times = panel.times()
@@ -191,11 +198,17 @@ def service_rows(service: ServiceDemand, p95: Panel | None) -> pl.DataFrame:
             "service": np.array([key.subject for key in panel.keys], dtype=object)[row],
             "metric": np.array([key.metric for key in panel.keys], dtype=object)[row],
             "ts": times[slot],
-            "mean": panel.demand[row, slot],
-            "p95": (p95 or panel).demand[row, slot],
+            "mean": _aligned(mean, panel)[row, slot],
+            "p95": _aligned(p95 or panel, panel)[row, slot],
             "max": panel.peak[row, slot],
             "capacity": pl.Series(panel.capacity[row, slot]).fill_nan(None),
             "members": service.members[row, slot].astype(np.int32),
         },
         schema_overrides={"service": pl.String(), "metric": pl.String()},
-    )
+    ).with_columns(pl.col("mean", "p95").fill_nan(None))
+
+
+def _aligned(other: Panel, panel: Panel) -> FloatArray:
+    """Demand of the other panel in the rows of this one."""
+    place = {key: i for i, key in enumerate(other.keys)}
+    return other.demand[[place[key] for key in panel.keys]]
