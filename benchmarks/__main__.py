@@ -1,0 +1,43 @@
+"""Every benchmark in turn, each in a process of its own: `make bench`, or `python -m benchmarks forecasting --quick`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+BENCHMARKS = {
+    "forecasting": "hourly forecasts: accuracy against naives and named models, cost per series",
+    "planning": "daily forecasts to a year, exhaustion, reliability, false alarms",
+    "sizing": "sizing policies: frontier, calibration, peers at their own breach",
+    "store": "loading, ticks, rollups, bytes per sample",
+    "reading": "reading files against DuckDB's reader",
+}
+
+
+def main() -> int:
+    names = [word for word in sys.argv[1:] if not word.startswith("-")] or list(BENCHMARKS)
+    options = [word for word in sys.argv[1:] if word.startswith("-")]
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown or "--help" in options or "-h" in options:
+        print(__doc__)
+        for name, what in BENCHMARKS.items():
+            print(f"  {name:<12} {what}")
+        return 2 if unknown else 0
+    failed = 0
+    # One BLAS thread per process, set before numpy is imported: figures are CPU seconds of one core.
+    environ = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for name in names:
+        print(f"\n=== {name}: {BENCHMARKS[name]} ===", flush=True)
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", *options], env=environ, check=False
+        )
+        failed += done.returncode != 0
+        print(f"--- {name} took {time.perf_counter() - started:.0f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
