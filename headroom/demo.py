@@ -35,6 +35,9 @@ events = "inventory/events.csv"
 [source.fleet]
 kind = "files"
 paths = ["metrics/*.parquet"]
+
+[decide]
+replay_days = 28
 """
 
 

@@ -32,6 +32,10 @@ class StoreSettings(Section):
     lock_wait_seconds: float = Field(
         0.0, ge=0, description="How long a job waits for another one that is writing, in seconds"
     )
+    app_state: str = Field(
+        "",
+        description="Database URL of decisions and saved scenarios; empty = app.sqlite in the folder",
+    )
     keep_runs: int = Field(
         30, ge=1, description="Published runs to keep; older ones are deleted unless pinned"
     )
@@ -84,7 +88,18 @@ class DecideSettings(Section):
     replay_days: int = Field(
         0,
         ge=0,
-        description="Days of history on which policies are replayed by `headroom decide`; 0 = no replay",
+        description="Days of history on which `headroom run` replays every policy; 0 = no replay",
+    )
+    plan_risk_hours: float = Field(
+        0.0,
+        ge=0,
+        description="Breached hours a week, weighted by tier, that a plan may add; 0 = no limit",
+    )
+    changes_per_window: int = Field(
+        0,
+        ge=0,
+        description="Changes that fit into one change window (label `change_window` of a resource);"
+        " 0 = no limit",
     )
     endpoints_too_big: bool = Field(
         False, description="Advise on over-provisioned endpoints (laptops, workstations) too"
@@ -152,6 +167,11 @@ class Settings(Section):
     @property
     def published(self) -> Path:
         return self.folder / "published"
+
+    @property
+    def app_state_url(self) -> str:
+        """Where decisions and scenarios are kept: a file beside the store unless a URL is set."""
+        return self.store.app_state or f"sqlite:///{(self.folder / 'app.sqlite').resolve()}"
 
     @property
     def processes(self) -> int:

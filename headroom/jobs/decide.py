@@ -27,12 +27,10 @@ from models.decide import decide as conclude
 from models.estate import DEFAULT_TIER
 from models.exhaustion import exhaustions
 from models.findings import FindingOptions
+from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
-
-TIER_WEIGHTS: Mapping[int, float] = {1: 4.0, 2: 2.0, 3: 1.0}
-"""How much a breach counts by the tier of the service: an hour of tier 1 is worth four of tier 3."""
 
 
 def decide(run: Run) -> str:
@@ -63,15 +61,17 @@ def decide(run: Run) -> str:
             reach = {scope: run.store.reach(scope) for scope in ("resource", "service")}
             if not run.store.frame("forecast_count").item():
                 raise StoreUnavailable("nothing was forecast yet; `headroom forecast` does it")
-            own = _exhaustions(run, days.resources, reach["resource"], _leads(run.settings, resources))
-            of_services = _exhaustions(
-                run, days.services.panel, reach["service"], _service_leads(run, resources)
-            )
+            leads, service_leads = _leads(run.settings, resources), _service_leads(run, resources)
+            own = _exhaustions(run, days.resources, reach["resource"], leads)
+            of_services = _exhaustions(run, days.services.panel, reach["service"], service_leads)
             start = days.resources.end.date()
             run.store.replace(
                 "exhaustion",
                 pl.concat(
-                    [exhaustion_rows(own, "resource", start), exhaustion_rows(of_services, "service", start)]
+                    [
+                        exhaustion_rows(own, "resource", start, leads),
+                        exhaustion_rows(of_services, "service", start, service_leads),
+                    ]
                 ),
             )
         with run.steps.step("Decide"):

@@ -1,4 +1,4 @@
-"""The whole line: ingest, forecast, decide, publish."""
+"""The whole line: ingest, forecast, decide, learn, replay, publish."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from headroom.jobs.decide import decide
 from headroom.jobs.forecast import forecast
 from headroom.jobs.ingest import SourceSummary, ingest
 from headroom.jobs.publish import publish
+from headroom.jobs.replay import replay_as_set
 from headroom.jobs.run import Run
+from headroom.jobs.whatif import learn
 
 
 def everything(run: Run) -> list[SourceSummary]:
@@ -18,5 +20,7 @@ def everything(run: Run) -> list[SourceSummary]:
     summaries = ingest(run)
     forecast(run)
     decide(run)
+    learn(run)
+    replay_as_set(run)
     publish(run)
     return summaries

@@ -1,0 +1,133 @@
+"""Advice from the command line: what-if, plan, verdicts and texts to apply, over the published run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from dashboard.estate import Estate
+from dashboard.planning import changes_for, choice_about, plan_for, progress_for
+from dashboard.simulation import Simulation
+from data.app_state import AppState, SavedScenario
+from data.choice import Choice, Verdict
+from data.errors import ConfigError, UnknownName
+from data.plan import Plan
+from data.snapshot import Snapshot
+from headroom.jobs.decide import prices
+from headroom.jobs.run import clock
+from headroom.settings import Settings
+from models.actions import ACTIONS
+from models.pricing import Pricer
+from models.realised import Realised
+from models.scenarios import DriverGrowth, LostCapacity, Scenario, ServiceGrowth, scenario_of
+from models.whatif import WhatIf
+
+
+def pricer_of(settings: Settings) -> Pricer:
+    """Prices of the settings, with the lists of one's own."""
+    catalog, costs = prices(settings)
+    return Pricer(catalog, costs.on_premises, costs.exchange)
+
+
+def what_if(
+    settings: Settings,
+    scenario: Scenario,
+    *,
+    save_as: str = "",
+    assumed: float | None = None,
+) -> WhatIf:
+    """Plays a scenario on the published run, and keeps it under a name where one is given.
+
+    Raises:
+        UnknownName: the scenario names a service, resource, site or provider that is not there.
+        StoreUnavailable: nothing is published, or the run did not learn relations.
+    """
+    with Snapshot.open(settings.published) as snapshot:
+        simulation = Simulation(Estate(snapshot), pricer_of(settings))
+        check_names(scenario, simulation)
+        answer = simulation.play(scenario, assumed)
+    if save_as:
+        with closing(AppState(settings.app_state_url)) as state:
+            state.save_scenario(SavedScenario(save_as, saved_document(scenario, answer), clock()))
+    return answer
+
+
+def saved_scenario(settings: Settings, name: str) -> Scenario:
+    """A saved scenario by its name. Raises UnknownName."""
+    with closing(AppState(settings.app_state_url)) as state:
+        return scenario_of(state.scenario(name).document)
+
+
+def saved_document(scenario: Scenario, answer: WhatIf) -> dict[str, object]:
+    """What is kept: the scenario, and what it came to when it was saved."""
+    outcome = {
+        "extra": str(answer.extra),
+        "cost_baseline": str(answer.cost_baseline),
+        "cost_then": str(answer.cost_then),
+        "currency": answer.currency,
+    }
+    return {**scenario.document(), "outcome": outcome}
+
+
+def check_names(scenario: Scenario, simulation: Simulation) -> None:
+    """Raises UnknownName where a scenario is about something that is not there."""
+    standings = simulation.position.standings.values()
+    known: dict[str, set[str]] = {
+        "resources": {s.resource.name for s in standings},
+        "services": {s.resource.service for s in standings if s.resource.service},
+        "sites": {s.resource.site for s in standings if s.resource.site},
+        "providers": {s.resource.provider for s in standings if s.resource.provider},
+    }
+    for event in scenario.events:
+        if isinstance(event, DriverGrowth | ServiceGrowth) and event.service not in known["services"]:
+            raise UnknownName("service", event.service, known["services"])
+        which = getattr(event, "which", None)
+        if which is None:
+            continue
+        for kind, names in known.items():
+            for name in getattr(which, kind):
+                if name not in names:
+                    raise UnknownName(kind.removesuffix("s"), name, names)
+        if isinstance(event, LostCapacity) and not any(s.resource in which for s in standings):
+            raise ConfigError(f"nothing is lost: no resource is in {which}")
+
+
+def plan(settings: Settings, *, risk_hours: float | None, per_window: int | None) -> tuple[Plan, str]:
+    """The plan of the published run, and its currency."""
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        estate = Estate(snapshot)
+        made = plan_for(estate, state.choices(), risk_hours=risk_hours, per_window=per_window)
+        return made, estate.currency
+
+
+def action_text(settings: Settings, form: str, resources: Sequence[str] | None) -> str:
+    """Changes as text in one of the forms of ACTIONS; empty where none of them is for it.
+
+    Raises UnknownName for another form, or a resource without a recommendation.
+    """
+    if form not in ACTIONS:
+        raise UnknownName("format", form, ACTIONS)
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        return ACTIONS[form][1](changes_for(Estate(snapshot), state.choices(), resources))
+
+
+def choose(
+    settings: Settings, resource: str, verdict: Verdict, *, reason: str = "", until: str | None = None
+) -> Choice:
+    """Keeps a verdict on the published recommendation for a resource.
+
+    Raises UnknownName where nothing is recommended, HeadroomError where reason or day are missing.
+    """
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        try:
+            choice = choice_about(Estate(snapshot), resource, verdict, clock(), reason=reason, until=until)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        state.choose(choice)
+        return choice
+
+
+def progress(settings: Settings) -> list[Realised]:
+    """What became of what was accepted."""
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        return progress_for(Estate(snapshot), state.choices())
