@@ -1,4 +1,4 @@
-"""Every benchmark in turn, each in a process of its own: `make bench`, or `python -m benchmarks forecasting --quick`."""
+"""Every benchmark in turn, each in a process of its own: `python -m benchmarks`, or one by name."""
 
 from __future__ import annotations
 
