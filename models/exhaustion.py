@@ -195,6 +195,7 @@ def _one(
         p28 = p90 = p365 = None
     elif _is_exhausted(demand, limit, stock):
         state = ExhaustionState.EXHAUSTED_NOW
+        p28 = p90 = p365 = None  # Not a forecast: it has happened.
         because = f"demand of {now:.4g} is at or above the usable {limit:.4g} already"
     elif np.isnan(chances[-1]):
         state, because = ExhaustionState.NOT_ENOUGH_HISTORY, "not enough history for a planning forecast"
