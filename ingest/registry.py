@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ingest.files import Files
 from ingest.host import Host
+from ingest.prometheus import Prometheus
 from ingest.source import Source
 from ingest.sysstat import Sysstat
 
@@ -14,6 +15,7 @@ SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
     {
         "files": Files,
         "host": Host,
+        "prometheus": Prometheus,
         "sysstat": Sysstat,
     }
 )

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from data.series import Window
+from tests.standin import Asked, Reply, ended
+from tests.standin import start as start_server
 from tests.unit.ingest.sysstat_reply import sysstat_reply
 
 
@@ -25,6 +28,8 @@ class SourceCase:
     """A stretch in which something was measured, but not everything; of a live source one long ago."""
     live: bool = False
     """Measures anew with every pull, so two pulls differ."""
+    close: Callable[[], None] = lambda: None
+    """Ends what the case started."""
 
 
 def _files(folder: Path) -> SourceCase:
@@ -55,9 +60,38 @@ def _sysstat(folder: Path) -> SourceCase:
     )
 
 
+def _prometheus(folder: Path) -> SourceCase:
+    """Replies in the documented form; what a real server gives is tested in tests/peers."""
+    start = datetime(2024, 5, 1, tzinfo=UTC).timestamp()
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.startswith("/broken"):
+            return Reply(200, {"status": "success", "data": {"resultType": "matrix", "result": [3]}})
+        form = parse_qs(asked.body.decode())
+        first, last, step = (int(form[name][0]) for name in ("start", "end", "step"))
+        points = [[at, str(at % 7)] for at in range(first, last + 1, step) if start < at <= start + 86_400]
+        series = [{"metric": {"instance": f"web-{number}:9100"}, "values": points} for number in (1, 2)]
+        return Reply(200, {"status": "success", "data": {"resultType": "matrix", "result": series}})
+
+    server, _ = start_server(answer)
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    days_ago = (datetime.now(UTC) - datetime(2024, 5, 1, tzinfo=UTC)).total_seconds() / 86_400
+    common = {
+        "presets": [], "queries": [{"metric": "cpu", "unit": "cores", "demand": "x"}],
+        "requests_per_second": 1e6, "attempts": 1, "history_days": days_ago + 1, "step": "1h",
+    }  # fmt: skip
+    return SourceCase(
+        settings={"url": url, **common},
+        broken={"url": f"{url}/broken", **common},
+        window=Window(datetime(2024, 5, 1, 6, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC)),
+        close=lambda: ended(server),
+    )
+
+
 CASES: Mapping[str, Callable[[Path], SourceCase]] = {
     "files": _files,
     "host": _host,
+    "prometheus": _prometheus,
     "sysstat": _sysstat,
 }
 """By kind; a new source brings its case."""

@@ -54,8 +54,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def case(kind: str, tmp_path: Path) -> SourceCase:
-    return CASES[kind](tmp_path)
+def case(kind: str, tmp_path: Path) -> Iterator[SourceCase]:
+    case = CASES[kind](tmp_path)
+    yield case
+    case.close()
 
 
 def source_of(kind: str, settings: dict[str, Any], folder: Path) -> Source:
