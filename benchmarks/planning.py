@@ -90,6 +90,7 @@ def prophet(of: PlanningSet, cutoff: int, filled: FloatArray) -> Answer:
     import pandas as pd
     from prophet import Prophet
 
+    logging.getLogger("cmdstanpy").disabled = True
     bands, paths = [], []
     for row in filled:
         days = pd.date_range("2024-01-01", periods=cutoff + of.horizon)
@@ -304,7 +305,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cutoffs, no Prophet")
     quick = parser.parse_args().quick
-    logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
     logging.getLogger("prophet").setLevel(logging.ERROR)
     sets = list(planning_sets())
     if not sets:

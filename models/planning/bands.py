@@ -20,8 +20,8 @@ BANDS: tuple[tuple[int, int], ...] = ((1, 7), (8, 28), (29, 90), (91, 365))
 _FACTOR_DAYS = (1, 28, 60, 180, 365)
 _FACTORS = (1.0, 1.0, 0.9, 0.65, 0.65)
 """Usual width of a band over the spread of the paths, by day ahead; measured by `benchmarks/planning.py`."""
-_CENTRE_DAYS = (20, 60)
-_CENTRE_SHARE = 0.8
+_CENTRE_DAYS = (10, 60)
+_CENTRE_SHARE = 0.9
 """How far the middle of a flow's band moves from the paths' median to the ensemble over these days."""
 _MIDDLE_OF_BAND = (3.5, 15.0, 55.0)
 

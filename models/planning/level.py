@@ -1,4 +1,4 @@
-"""The level of a series on each day: the exponential smoothing that foresaw the next day best."""
+"""Where a series stands at the end of its history."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ import numpy as np
 from data.panel import FloatArray
 
 ALPHAS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+START_DAYS = 3
 _WARM_DAYS = 14
 
 
-def level_path(adjusted: FloatArray) -> FloatArray:
-    """(n, t) level of (n, t) gap-free, weekday-adjusted demand; the value itself where weight 1 is best."""
+def start_level(adjusted: FloatArray) -> FloatArray:
+    """(n,) present level of (n, t) gap-free, weekday-adjusted demand.
+
+    Half-way between the median of the last three days and the exponential smoothing that foresaw the next
+    day best in the series' own past; the median alone where no smoothing helps, as for most stocks.
+    """
     n, t = adjusted.shape
     alpha = np.array(ALPHAS)[:, None]
     days = np.ascontiguousarray(adjusted.T)
-    levels = np.empty((t, len(ALPHAS), n))
-    level = np.repeat(np.median(days[:_WARM_DAYS], 0)[None], len(ALPHAS), 0)
-    for i in range(t):
-        level = level + alpha * (days[i] - level)
-        levels[i] = level
     warm = min(_WARM_DAYS, t - 2)
-    errors = np.abs(days[warm + 1 :, None] - levels[warm:-1]).mean(0)
-    path: FloatArray = levels[:, errors.argmin(0), np.arange(n)].T
-    return path
+    level = np.repeat(np.median(days[:_WARM_DAYS], 0)[None], len(ALPHAS), 0)
+    errors = np.zeros((len(ALPHAS), n))
+    for i in range(t):
+        miss = days[i] - level
+        if i > warm:
+            errors += np.abs(miss)
+        level = level + alpha * miss
+    best = errors.argmin(0)
+    smoothed = level[best, np.arange(n)]
+    recent = np.median(adjusted[:, -START_DAYS:], 1)
+    return np.where(best == len(ALPHAS) - 1, recent, 0.5 * (recent + smoothed))

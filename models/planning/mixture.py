@@ -16,7 +16,7 @@ from models.planning.growth import SteadyGrowth
 from models.planning.week_profile import WEEK, ahead, behind, relative_week
 
 ANALOGUE_SHARE = 1 / 3
-_NEAR, _FAR = 0.2, 0.4
+_NEAR, _FAR = 0.1, 0.2
 """How far the change paths of a flow are moved to the ensemble, within a week and beyond; a stock's stay."""
 
 

@@ -25,7 +25,12 @@ def week_profile(demand: FloatArray, weeks: int = 12) -> FloatArray:
     if k < 2:
         return np.zeros((n, WEEK))
     by_week = demand[:, t - WEEK * k :].reshape(n, k, WEEK)
-    by_week = by_week - by_week.mean(2, keepdims=True)
+    level = by_week.mean(2, keepdims=True)
+    by_week = by_week - level
+    if k > 2:
+        # Growth within the week is not a weekday: without this, a steady climb looks like a saw-tooth.
+        drift = np.median(np.diff(level[:, :, 0], axis=1), 1)[:, None, None] / WEEK
+        by_week = by_week - drift * (np.arange(WEEK) - (WEEK - 1) / 2)
     profile = np.median(by_week, 1) if k > 4 else by_week.mean(1)
     profile = profile - profile.mean(1, keepdims=True)
     noise = by_week.var(1, ddof=1).mean(1)
