@@ -9,7 +9,7 @@ import numpy as np
 from data.outcome import Forecast, Refusal
 from data.panel import DAY, Panel
 from data.series import STOCKS
-from models.planning.plan import FALLBACK, plan_and_reach
+from models.planning.plan import FALLBACK, plan_bands
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,4 @@ class Planning:
                 (FALLBACK,) * len(history),
                 dict.fromkeys(range(len(history)), refusal),
             )
-        return plan_and_reach(
-            history, horizon, levels, samples=self.samples, seed=self.seed, stocks=self.stocks
-        )[0]
+        return plan_bands(history, horizon, levels, samples=self.samples, seed=self.seed, stocks=self.stocks)

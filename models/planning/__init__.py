@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from models.planning.plan import growing_series, plan, plan_and_reach, reach_of
+from models.planning.plan import growing_series, plan, plan_and_reach, plan_bands, reach_of
 
-__all__ = ["growing_series", "plan", "plan_and_reach", "reach_of"]
+__all__ = ["growing_series", "plan", "plan_and_reach", "plan_bands", "reach_of"]

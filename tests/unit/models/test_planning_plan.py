@@ -11,7 +11,7 @@ from data.panel import DAY, FloatArray, Panel
 from data.reach import REACH_DAYS
 from data.series import SeriesKey
 from models.forecasters.planning import Planning
-from models.planning import plan, plan_and_reach, reach_of
+from models.planning import plan, plan_and_reach, plan_bands, reach_of
 from tests.notation import MONDAY, panel
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -58,6 +58,8 @@ def test_reach_is_that_of_the_kept_paths() -> None:
     forecast = plan(fleet(), 30, LEVELS, samples=50, seed=1)
     without, reach = plan_and_reach(fleet(), 30, LEVELS, samples=50, seed=1)
     assert without.paths is None
+    bands = plan_bands(fleet(), 30, LEVELS, samples=50, seed=1)
+    assert bands.quantiles.tobytes() == without.quantiles.tobytes()
     assert without.quantiles.tobytes() == forecast.quantiles.tobytes()
     assert reach.amounts.tobytes() == reach_of(forecast).amounts.tobytes()
     assert reach.days == tuple(d for d in REACH_DAYS if d <= 30)
