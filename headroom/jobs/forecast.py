@@ -33,7 +33,7 @@ from models.forecasters import FORECASTERS
 from models.planning.plan import plan_and_reach
 from models.services import ServiceDemand, aggregate
 
-_HOUR_PART, _DAY_PART = 250, 200
+_HOUR_PART, _DAY_PART = 250, 500
 """Series per task: enough to pool over, small enough to keep memory low and the progress bar moving."""
 LASTING_DAYS = 3
 """Demand that flows has run out of capacity when its peak is at the limit for three days running: within a
@@ -145,7 +145,14 @@ def forecast(run: Run) -> ForecastReport:
             run.store.replace("forecast_series", made_rows)
             run.store.replace("reach", pl.concat(reaches))
             if all_scores:
-                run.store.replace("forecast_scores", pl.concat(all_scores))
+                # Scores of daily forecasts and of other models come from `headroom backtest`: they stay.
+                scores = pl.concat(all_scores)
+                models = scores["model"].unique().to_list()
+                earlier = run.store.frame("forecast_scores_but", grain="hour", models=models)
+                run.store.replace(
+                    "forecast_scores",
+                    pl.concat([earlier, scores.select(earlier.columns)], how="vertical_relaxed"),
+                )
         report.rows_read = made_rows.height
         refused = made_rows["refusal"].is_not_null().sum()
         return ForecastReport(made_rows.height, int(refused), settings.hours, settings.days)
