@@ -235,8 +235,9 @@ def test_quantiles_hold_what_they_promise_on_the_slots_that_follow() -> None:
 
 
 def test_fan_out_over_processes_changes_nothing() -> None:
-    history = panel_of(seasonal(12, 700))
-    one = Fleet().forecast_scored(history, 24, LEVELS)
+    history = panel_of(seasonal(fanout.PARTITION + 300, 100))
+    assert len(fanout.partitions(history)) > 1
+    one = fanout.forecast_scored(Fleet(), history, 24, LEVELS, processes=1)
     several = fanout.forecast_scored(Fleet(), history, 24, LEVELS, processes=2)
     assert one[0].quantiles.tobytes() == several[0].quantiles.tobytes()
     assert one[1].sort(one[1].columns).equals(several[1].sort(one[1].columns))
