@@ -18,15 +18,12 @@ from numpy.typing import NDArray
 
 from data.audit import Audit
 from data.frames import Batch
-from data.query import text_of, unzoned, zoned
+from data.packing import LONG_RUN, by_time
+from data.query import row_of, text_of, unzoned, zoned
 from data.usable import snapped, usable_rows, with_all_columns
 
 SLICE_ROWS = 1_000_000
 """Rows handled at a time within the one transaction: bounds memory, whatever the size of the batch."""
-
-SHORT_RUN = 4_096
-"""Rows per series below which rows are stored in the order of time: there timestamps are the same for many
-rows on end, while short runs of one series after the other pack badly (measured: 4.3 against 7.2 bytes)."""
 
 KEY = ("series_id", "ts")
 MEASURED = ("value", "value_max", "capacity")
@@ -42,7 +39,7 @@ class Loaded:
     replaced: int = 0
     """Another value than the stored one came; it won, the earlier one is in `rejected`."""
     unchanged: int = 0
-    """Already there with the same value."""
+    """Already there with the same value, or of a day of which only rollups are kept (data.compact.Retention)."""
     rejected: int = 0
     """Could not be used, including those the source itself rejected."""
     newest_sample: datetime | None = None
@@ -97,6 +94,9 @@ def _load_part(
     """Loads up to SLICE_ROWS usable rows within the caller's transaction."""
     staged = _staged(connection, unzoned(samples), step_seconds)
     rows, newest = staged.height, zoned(staged.select(pl.col("ts").max())).item()
+    staged = _unexpired(connection, staged)
+    if not staged.height:
+        return Loaded(0, 0, rows, 0, newest)
     opening, replaced = staged, 0
     order, again = _repeated(staged)
     if again.any():
@@ -133,6 +133,25 @@ def _staged(
         connection.unregister("fresh")
         series_id = _series_of(connection, samples)
     return samples.select("ts", *MEASURED).insert_column(0, pl.Series("series_id", series_id))
+
+
+def _unexpired(connection: duckdb.DuckDBPyConnection, staged: pl.DataFrame) -> pl.DataFrame:
+    """The rows without those of series-days whose raw samples a retention removed."""
+    row = row_of(connection, "SELECT max(day) FROM raw_since")
+    if not row or row[0] is None:
+        return staged
+    day = pl.col("ts").dt.date().alias("day")
+    touching = staged.filter(pl.col("ts") < row[0]).select("series_id", day).unique()
+    if not touching.height:
+        return staged
+    connection.register("touching", touching)
+    expired: pl.DataFrame = connection.sql(text_of("load_expired")[0]).pl()
+    connection.unregister("touching")
+    return (
+        staged.with_columns(day)
+        .join(expired, on=["series_id", "day"], how="anti", maintain_order="left")
+        .drop("day")
+    )
 
 
 def _series_of(connection: duckdb.DuckDBPyConnection, samples: pl.DataFrame) -> NDArray[np.int32]:
@@ -213,8 +232,8 @@ def _write(connection: duckdb.DuckDBPyConnection, staged: pl.DataFrame) -> None:
     touched = staged.group_by("series_id", pl.col("ts").dt.date().alias("day")).agg(
         pl.col("ts").min().alias("first_ts"), pl.col("ts").max().alias("last_ts")
     )
-    if staged.height < SHORT_RUN * touched["series_id"].n_unique() and not staged["ts"].is_sorted():
-        staged = staged.sort("ts")
+    if staged.height < LONG_RUN * touched["series_id"].n_unique():
+        staged = by_time(staged)
     for name, frame in (("staged", staged), ("touched", touched)):
         connection.register(name, frame)
     for question in ("load_samples", "load_dirty_days", "load_bounds"):

@@ -18,7 +18,9 @@ from data.query import naive
 POINTER = "current"
 """File in the folder of published runs that names the newest: its content is the file name."""
 
-LEFT_OUT = frozenset({"samples", "dirty_days", "stated_capacities", "snapshot", "rejected"})
+LEFT_OUT = frozenset(
+    {"samples", "dirty_days", "raw_since", "stated_capacities", "snapshot", "rejected", "bills"}
+)
 """Tables that readers do not get: raw samples, and what only the writer needs."""
 
 ORDER = {
@@ -27,6 +29,7 @@ ORDER = {
     "service_hour": "service, metric, ts",
     "service_day": "service, metric, ts",
     "forecast_points": "grain, scope, subject, metric, ts",
+    "forecast_actuals": "grain, scope, subject, metric, measured_until",
 }
 """Sorted by what a page asks for, so that a query reads a few blocks."""
 
@@ -73,7 +76,7 @@ def publish(
     part = folder / f".{run_id}.part"
     with duckdb.connect(str(part)) as fresh:
         migrate(fresh, part)
-    connection.execute(f"ATTACH '{_quoted(part)}' AS published")
+    connection.execute(f"ATTACH '{quoted(part)}' AS published")
     try:
         _copy(connection)
         connection.execute(
@@ -163,5 +166,6 @@ def synced(path: Path) -> None:
         os.close(handle)
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path within the quotes of an SQL string."""
     return str(path).replace("'", "''")

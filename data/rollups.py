@@ -9,6 +9,7 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from data import packing
 from data.capacity import history_of
 from data.query import text_of
 
@@ -79,8 +80,10 @@ def _refresh_chunk(connection: duckdb.DuckDBPyConnection, chunk: Chunk) -> int:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {text_of(question)[0]}", parameters)
     connection.execute(text_of("rollup_hour_delete")[0], days)
     connection.execute(text_of("rollup_day_delete")[0], days)
-    connection.execute("INSERT INTO rollup_hour BY NAME FROM fresh_hour ORDER BY ts, series_id")
-    connection.execute(f"INSERT INTO rollup_day BY NAME {text_of('rollup_day')[0]}", days)
+    connection.execute(f"INSERT INTO rollup_hour BY NAME FROM fresh_hour ORDER BY {packing.HOURS}")
+    connection.execute(
+        f"INSERT INTO rollup_day BY NAME FROM ({text_of('rollup_day')[0]}) ORDER BY {packing.DAYS}", days
+    )
     connection.execute(text_of("rollup_done")[0], days)
     rebuild_capacities(connection, "SELECT series_id FROM recapped")
     size = len(connection.execute("SELECT series_id FROM stale").fetchall())

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from data.audit import Audit
-from data.compact import CompactReport, rewrite, wal_of
+from data.compact import CompactReport, Retention, forget, rewrite, wal_of
 from data.errors import StoreLocked, StoreUnavailable, UnknownName
 from data.frames import Batch, Inventory
 from data.inventory import record
@@ -30,6 +30,7 @@ from data.reach import Reach
 from data.reading import Grain, Scope, Statistic, reach_of, read_panel
 from data.rollups import refresh
 from data.series import Window
+from data.verification import EarlierRun, attach, detach, verify
 
 MEASURED = frozenset(
     {
@@ -48,6 +49,9 @@ MEASURED = frozenset(
         "dependencies",
         "resources",
         "events",
+        "raw_since",
+        "bills",
+        "bill_conformance",
         "snapshot",
         "schema_version",
     }
@@ -200,10 +204,26 @@ class Store:
         row = row_of(self._connection, "SELECT max(last_ts) FROM series")
         return _utc(row[0]) if row else None
 
-    def compact(self) -> CompactReport:
-        """Rewrites the samples sorted by series and time, which halves the file; when idle."""
+    def compact(
+        self,
+        retention: Retention = Retention(),
+        *,
+        now: datetime | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CompactReport:
+        """Removes what is older than the retention, then rewrites the file in the order that packs best.
+
+        Where that would make the file larger it stays as it is. `progress` gets (done, all) in rows.
+        """
+        if retention.samples is not None:
+            self.refresh_rollups()
+        removed = forget(self._connection, retention, now or datetime.now(UTC))
         before = self.path.stat().st_size
-        compacted = rewrite(self._connection, self.path)
+        compacted = rewrite(self._connection, self.path, progress)
+        row = row_of(self._connection, "SELECT count(*) FROM samples") or (0,)
+        if compacted.stat().st_size >= before:
+            compacted.unlink()
+            return CompactReport(row[0], before, self.path.stat().st_size, removed)
         self._connection.close()
         if wal_of(self.path).exists():
             raise StoreUnavailable(
@@ -213,8 +233,7 @@ class Store:
         compacted.replace(self.path)
         synced(self.path.parent)
         self._connection = _connected(self.path, time.monotonic(), read_only=False)
-        row = row_of(self._connection, "SELECT count(*) FROM samples") or (0,)
-        return CompactReport(row[0], before, self.path.stat().st_size)
+        return CompactReport(row[0], before, self.path.stat().st_size, removed)
 
     # What is asked and concluded
 
@@ -257,6 +276,25 @@ class Store:
                     self._connection.unregister("concluded")
         except duckdb.ConversionException as error:
             raise ValueError(f"{table}: {str(error).splitlines()[0]}") from error
+
+    def verify(self, earlier: Sequence[EarlierRun], *, verified_run: str, measured_until: datetime) -> int:
+        """Compares what earlier published runs forecast with what is measured by now, in `forecast_actuals`.
+
+        Service demand is read from `service_hour` and `service_day`, so after they were made anew. Returns
+        how many series were compared. Raises StoreUnavailable when an earlier run cannot be read.
+        """
+        try:
+            attach(self._connection, earlier)
+            with self._transaction():
+                return verify(
+                    self._connection, earlier, verified_run=verified_run, measured_until=measured_until
+                )
+        except duckdb.Error as error:
+            raise StoreUnavailable(
+                f"cannot compare earlier forecasts: {str(error).splitlines()[0]}"
+            ) from error
+        finally:
+            detach(self._connection, earlier)
 
     def publish(
         self,
@@ -375,7 +413,7 @@ def _connected(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDB
     """Opens the file, waiting until the deadline for whoever holds it."""
     while True:
         try:
-            return duckdb.connect(
+            connection = duckdb.connect(
                 str(path),
                 read_only=read_only,
                 config={
@@ -386,6 +424,8 @@ def _connected(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDB
                     "preserve_insertion_order": False,
                 },
             )
+            connection.execute("SET enable_progress_bar = false")
+            return connection
         except duckdb.Error as error:
             cause = str(error)
             held = "Conflicting lock" in cause or "different configuration" in cause

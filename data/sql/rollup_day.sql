@@ -5,11 +5,12 @@
 -- returns      series_id, day, mean, p95, max, count
 --
 -- p95 is over the samples of the whole day: the highest of 24 hourly p95 would only be a bound.
+-- mean and p95 are rounded to six digits, max stays exact.
 SELECT
     m.series_id,
     m.ts::DATE AS day,
-    avg(m.value) AS mean,
-    quantile_cont(m.value, 0.95) AS p95,
+    six_digits(avg(m.value), max(greatest(m.value, m.value_max))) AS mean,
+    six_digits(quantile_cont(m.value, 0.95), max(greatest(m.value, m.value_max))) AS p95,
     max(greatest(m.value, m.value_max)) AS max,
     count(*)::INTEGER AS count
 FROM samples m

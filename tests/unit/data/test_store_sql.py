@@ -15,7 +15,7 @@ from data.query import FOLDER, text_of
 from data.snapshot import Snapshot
 from data.store import Store
 
-WRITES = frozenset({"load", "rollup", "capacity"})
+WRITES = frozenset({"load", "rollup", "capacity", "compact"})
 """First word of the questions that the store asks itself; they read frames and temporary tables."""
 
 FRAMES = """
@@ -26,8 +26,11 @@ CREATE TEMP TABLE asked (place UINTEGER, series_id INTEGER, ts TIMESTAMP);
 CREATE TEMP TABLE corrected (stored_row BIGINT);
 CREATE TEMP TABLE earlier (series_id INTEGER, ts TIMESTAMP, old_value DOUBLE, old_value_max DOUBLE,
     old_capacity DOUBLE);
+CREATE TEMP TABLE touching (series_id INTEGER, day DATE);
 CREATE TEMP TABLE stale (series_id INTEGER, day DATE);
 CREATE TEMP TABLE fresh_hour AS FROM rollup_hour;
+CREATE TEMP VIEW verify_points AS FROM forecast_points;
+CREATE TEMP VIEW verify_series AS FROM forecast_series;
 """
 QUERIES = sorted(file.stem for file in FOLDER.glob("*.sql"))
 
