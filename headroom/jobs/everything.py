@@ -1,4 +1,4 @@
-"""The whole line: ingest, forecast, decide, learn, replay, publish."""
+"""The whole line: ingest, forecast, compare, decide, learn, replay, publish."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from headroom.jobs.ingest import SourceSummary, ingest
 from headroom.jobs.publish import publish
 from headroom.jobs.replay import replay_as_set
 from headroom.jobs.run import Run
+from headroom.jobs.verify import verify
 from headroom.jobs.whatif import learn
 
 
@@ -19,6 +20,7 @@ def everything(run: Run) -> list[SourceSummary]:
     """
     summaries = ingest(run)
     forecast(run)
+    verify(run)
     decide(run)
     learn(run)
     replay_as_set(run)

@@ -15,7 +15,7 @@ from data.query import FOLDER, text_of
 from data.snapshot import Snapshot
 from data.store import Store
 
-WRITES = frozenset({"load", "rollup", "capacity", "compact"})
+WRITES = frozenset({"load", "rollup", "capacity", "compact", "verify"})
 """First word of the questions that the store asks itself; they read frames and temporary tables."""
 
 FRAMES = """
@@ -29,6 +29,8 @@ CREATE TEMP TABLE earlier (series_id INTEGER, ts TIMESTAMP, old_value DOUBLE, ol
 CREATE TEMP TABLE touching (series_id INTEGER, day DATE);
 CREATE TEMP TABLE stale (series_id INTEGER, day DATE);
 CREATE TEMP TABLE fresh_hour AS FROM rollup_hour;
+CREATE TEMP VIEW verify_points AS FROM forecast_points;
+CREATE TEMP VIEW verify_series AS FROM forecast_series;
 CREATE TEMP VIEW verify_points AS FROM forecast_points;
 CREATE TEMP VIEW verify_series AS FROM forecast_series;
 """
