@@ -20,10 +20,14 @@ from dashboard.page import Page
 from dashboard.pages import PAGES
 from dashboard.palette import LIGHT, PALETTES
 from dashboard.published import Published
+from dashboard.texts import add_texts
 from dashboard.view import PLACE, View, place_of
 from dashboard.widgets import link, named, nothing, page
+from dashboard.writing import add_writing
+from data.app_state import AppState
 from data.errors import HeadroomError, StoreUnavailable, UnknownName
 from data.snapshot import Snapshot
+from models.pricing import Pricer
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +35,21 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 def create_app(
-    open_snapshot: Callable[[], Snapshot], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    open_snapshot: Callable[[], Snapshot],
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    state: AppState | None = None,
+    pricer: Callable[[], Pricer] | None = None,
 ) -> Dash:
     """Builds the app; `app.server` is the Flask application.
 
     Args:
         open_snapshot: gives the newest published snapshot, the same object as long as it is the newest.
             Asked once per request. StoreUnavailable is shown as an empty state.
-        clock: for the age of the run only.
+        clock: for the age of the run, and the time of what is decided.
+        state: where decisions and scenarios are kept; without it nothing can be decided or saved.
+        pricer: prices for what-if; without it those that travel with the run.
     """
-    published = Published(open_snapshot)
+    published = Published(open_snapshot, state, pricer)
     server = Flask(__name__)
     app = Dash(
         __name__,
@@ -62,6 +71,8 @@ def create_app(
     app.layout = shell.frame()
     add_headers(app)
     add_downloads(server, published)
+    add_texts(server, published)
+    add_writing(app, published, clock)
 
     @app.callback(
         Output("page", "children"),
@@ -69,8 +80,9 @@ def create_app(
         Output("topbar", "children"),
         Input("location", "href"),
         Input("theme", "data"),
+        Input("written", "data"),
     )
-    def show(href: str | None, theme: str | None) -> tuple[Any, ...]:
+    def show(href: str | None, theme: str | None, _: object) -> tuple[Any, ...]:
         """The page for an address; every state of the dashboard is in the address."""
         if not href:
             return no_update, no_update, no_update
@@ -89,7 +101,8 @@ def render(published: Published, href: str, theme: str, now: datetime) -> tuple[
     chosen = known.get(path)
     view = None
     try:
-        view = View(published.estate(), place_of(query), now, PALETTES.get(theme, LIGHT))
+        palette = PALETTES.get(theme, LIGHT)
+        view = View(published.estate(), place_of(query), now, palette, published.state, published.pricer)
         if chosen is None:
             raise UnknownName("page", path, known)
         own = {key: value for key, value in query.items() if key not in PLACE}

@@ -113,6 +113,8 @@ def choice_about(
     if rows.is_empty():
         known = estate.recommendations.filter(pl.col("action") != str(Action.KEEP))["resource"].to_list()
         raise UnknownName("resource with a change", resource, known)
+    if until and datetime.fromisoformat(until).date() <= estate.today:
+        raise ValueError(f"{until} is over already: defer to a later day")
     row = rows.row(0, named=True)
     targets = {
         str(metric): row[column]

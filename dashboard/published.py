@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.estate import Estate
+from data.app_state import AppState
 from data.publish import POINTER
 from data.snapshot import Snapshot
+from models.pricing import Pricer
 
 
 @dataclass(slots=True)
@@ -21,6 +23,10 @@ class Published:
     """
 
     open_snapshot: Callable[[], Snapshot]
+    state: AppState | None = None
+    """Decisions and saved scenarios; None = nothing can be decided or saved."""
+    pricer: Callable[[], Pricer] | None = None
+    """Prices with the lists of one's own; None = as far as they travel with the run."""
     _estate: Estate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dash import Dash
+
 from dashboard.app import create_app
 from dashboard.published import follow
+from data.app_state import AppState
+from models.pricing import Pricer
 
 
 def serve(
@@ -17,19 +21,31 @@ def serve(
     port: int = 8050,
     workers: int = 2,
     on_ready: Callable[[], None] = lambda: None,
+    state_url: str | None = None,
+    pricer: Callable[[], Pricer] | None = None,
 ) -> None:
     """Serves the snapshots published in `folder`. Returns after Ctrl-C or SIGTERM.
 
     Every worker opens the published file itself, read-only, and follows the pointer; `on_ready` is
-    called once, when requests are accepted. Where processes cannot fork, one process with threads serves.
+    called once, when requests are accepted. Decisions and scenarios are kept at `state_url` (a database
+    URL), without one nothing can be decided; `pricer` prices what-if. Where processes cannot fork, one
+    process with threads serves.
     """
     if hasattr(os, "fork"):
-        _gunicorn(folder, host, port, workers, on_ready)
+        _gunicorn(folder, host, port, workers, on_ready, state_url, pricer)
     else:
-        _threaded(folder, host, port, on_ready)
+        _threaded(folder, host, port, on_ready, state_url, pricer)
 
 
-def _gunicorn(folder: Path, host: str, port: int, workers: int, on_ready: Callable[[], None]) -> None:
+def _gunicorn(
+    folder: Path,
+    host: str,
+    port: int,
+    workers: int,
+    on_ready: Callable[[], None],
+    state_url: str | None,
+    pricer: Callable[[], Pricer] | None,
+) -> None:
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
     class Server(BaseApplication):  # type: ignore[misc]
@@ -52,7 +68,7 @@ def _gunicorn(folder: Path, host: str, port: int, workers: int, on_ready: Callab
 
         def load(self) -> Any:
             # Called in the worker, after the fork: neither DuckDB nor Polars survives one.
-            return create_app(follow(folder)).server
+            return _app(folder, state_url, pricer).server
 
     try:
         Server().run()
@@ -61,10 +77,25 @@ def _gunicorn(folder: Path, host: str, port: int, workers: int, on_ready: Callab
             raise
 
 
-def _threaded(folder: Path, host: str, port: int, on_ready: Callable[[], None]) -> None:
+def _app(folder: Path, state_url: str | None, pricer: Callable[[], Pricer] | None) -> Dash:
+    state = AppState(state_url) if state_url else None
+    app = create_app(follow(folder), state=state, pricer=pricer)
+    # Dash knows its scripts only once the index was made: a worker asked for a script first would refuse it.
+    app.server.test_client().get("/")
+    return app
+
+
+def _threaded(
+    folder: Path,
+    host: str,
+    port: int,
+    on_ready: Callable[[], None],
+    state_url: str | None,
+    pricer: Callable[[], Pricer] | None,
+) -> None:
     from werkzeug.serving import make_server
 
-    server = make_server(host, port, create_app(follow(folder)).server, threaded=True)
+    server = make_server(host, port, _app(folder, state_url, pricer).server, threaded=True)
     on_ready()
     try:
         server.serve_forever()

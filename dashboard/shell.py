@@ -28,6 +28,7 @@ def frame() -> Component:
         [
             dcc.Location(id="location", refresh=False),
             dcc.Store(id="theme"),
+            dcc.Store(id="written"),  # changes when something was decided or saved: the page is made anew
             html.A("Skip to the page", href="#page", className="skip"),
             html.Div(
                 "The server does not answer. What is shown still holds for its run; try again in a moment,"

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 import polars as pl
 
 from dashboard.estate import Estate
-from data.errors import StoreUnavailable
 from data.money import Exchange
 from data.on_premises import OnPremisesModel
 from data.prices import PriceCatalog
@@ -39,19 +38,22 @@ class Simulation:
 
     @cached_property
     def relations(self) -> Relations:
-        """What was learned about drivers and about who calls whom.
+        """What was learned about drivers and about who calls whom; see `learned`."""
+        return relations_of(self._relation_rows, self._snapshot.frame("dependencies_now"))
 
-        Raises StoreUnavailable where the run has none: it was made by a program that did not learn them.
-        """
-        rows = self._snapshot.table("relations")
-        if rows.is_empty():
-            raise StoreUnavailable("this run did not learn what drives demand; `headroom run` does")
-        return relations_of(rows, self._snapshot.frame("dependencies_now"))
+    @cached_property
+    def _relation_rows(self) -> pl.DataFrame:
+        return self._snapshot.table("relations")
+
+    @property
+    def learned(self) -> bool:
+        """False where the run did not look for relations: then all demand stays unless it is told to grow."""
+        return not self._relation_rows.is_empty()
 
     @cached_property
     def load_units(self) -> dict[str, str]:
         """Service -> what its load is measured by: requests, users or cpu."""
-        rows = self._snapshot.table("relations").filter(pl.col("kind") == "load")
+        rows = self._relation_rows.filter(pl.col("kind") == "load")
         return dict(rows.select("subject", "of").iter_rows())
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -11,6 +11,8 @@ import polars as pl
 
 from dashboard.estate import Estate
 from dashboard.palette import LIGHT, Palette
+from data.app_state import AppState
+from models.pricing import Pricer
 
 PLACE = ("provider", "site", "team")
 """The filters of the top bar, in the address of every page."""
@@ -29,6 +31,10 @@ class View:
     now: datetime
     """The clock, for ages only; everything else counts from the snapshot's `as_of`."""
     palette: Palette = LIGHT
+    state: AppState | None = None
+    """Decisions and saved scenarios; None = nothing can be decided or saved here."""
+    pricer: Callable[[], Pricer] | None = None
+    """Prices for what-if; None = those that travel with the run."""
 
     def link(self, path: str, /, **query: str | int | None) -> str:
         """Address of a page with the same place filters; None leaves a key out."""

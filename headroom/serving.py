@@ -37,6 +37,7 @@ def free_port(host: str, first: int) -> int:
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
     """Serves until interrupted."""
     from dashboard.serve import serve as run_server
+    from headroom.jobs.actions import pricer_of
 
     host = host or settings.serve.host
     chosen = free_port(host, settings.serve.port if port is None else port)
@@ -45,4 +46,12 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     def ready() -> None:
         typer.echo(f"Headroom is at http://{shown}:{chosen}  (Ctrl-C stops it)")
 
-    run_server(settings.published, host=host, port=chosen, workers=settings.serve.workers, on_ready=ready)
+    run_server(
+        settings.published,
+        host=host,
+        port=chosen,
+        workers=settings.serve.workers,
+        on_ready=ready,
+        state_url=settings.app_state_url,
+        pricer=lambda: pricer_of(settings),
+    )

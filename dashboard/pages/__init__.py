@@ -9,11 +9,13 @@ from dashboard.pages import (
     health,
     overview,
     provisioning,
+    replay,
     resource,
     resources,
     runway,
     service,
     services,
+    whatif,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -25,6 +27,8 @@ PAGES: tuple[Page, ...] = (
     provisioning.PAGE,
     runway.PAGE,
     costs.PAGE,
+    whatif.PAGE,
     accuracy.PAGE,
+    replay.PAGE,
     health.PAGE,
 )

@@ -224,6 +224,13 @@ def _replay(view: View, metric: str, grain: str) -> Component | None:
         scores = view.estate.replay_scores
     if scores.is_empty():
         return None
+    # One hold and one kind of sizes in a chart; the replay page has the others.
+    shortest = scores["hold_days"].fill_null(7).min()
+    scores = scores.filter(
+        (pl.col("hold_days").fill_null(7) == shortest) & (pl.col("sizes").fill_null("any") == "any")
+    ).unique(["metric", "policy", "allocated", "breached_hours"], maintain_order=True)
+    if scores.is_empty():
+        return None
     known = scores["metric"].unique().sort().to_list()
     metric = pick(metric, known, known[0])
     mine = scores.filter(pl.col("metric") == metric)
@@ -242,6 +249,7 @@ def _replay(view: View, metric: str, grain: str) -> Component | None:
         graph(
             frontier_chart(drawn, view.palette), "Held against hours too small, by policy", 320, "frontier"
         ),
+        link("By tier, by hold, and calibration", view.link("/replay", metric=metric)),
         html.P(
             "Each policy sized past weeks from what was known before them. Lower left is better."
             + (f" {text.plural(int(windows), 'week')} of resources replayed." if windows else ""),

@@ -12,6 +12,7 @@ from dashboard.figures.spend import spend_chart
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.proof import pick
+from dashboard.savings import savings
 from dashboard.view import View
 from dashboard.widgets import (
     Children,
@@ -39,6 +40,7 @@ def layout(view: View, /, by: str = "service", **_: str) -> Component:
     return page(
         answer(view),
         columns(_months(view), _ledger(view)),
+        savings(view),
         _groups(view, by),
         aside=html.Div(
             [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
@@ -12,21 +14,33 @@ from dashboard.grid import grid, name, number, status, word_filter, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
 from dashboard.page import Page
 from dashboard.pages import overview
+from dashboard.plan_line import decided, plan_line
 from dashboard.proof import chart, pick
 from dashboard.recommendation import target_of, verdict
+from dashboard.verdicts import choices_of, with_verdicts
 from dashboard.view import View
 from dashboard.widgets import Children, link, named, nothing, page, state, tabs
+from data.choice import Choice
 
 CHANGES = pl.col("action").is_not_null() & (pl.col("action") != "keep")
+OPEN = CHANGES & ~pl.col("against")
+"""Changes that nobody dismissed or deferred."""
 TABS = {
-    "needed": CHANGES & pl.col("status").is_in(["under_provisioned", "at_risk"]),
-    "worth": CHANGES & ~pl.col("status").is_in(["under_provisioned", "at_risk", "idle"]),
-    "idle": CHANGES & (pl.col("status") == "idle"),
+    "needed": OPEN & pl.col("status").is_in(["under_provisioned", "at_risk"]),
+    "worth": OPEN & ~pl.col("status").is_in(["under_provisioned", "at_risk", "idle"]),
+    "idle": OPEN & (pl.col("status") == "idle"),
     "all": CHANGES,
+    "decided": CHANGES & pl.col("verdict").is_not_null(),
 }
 """Tab -> which recommendations it holds; the first three share nothing."""
 
-TAB_WORDS = {"needed": "needed", "worth": "worth it", "idle": "idle", "all": "all changes"}
+TAB_WORDS = {
+    "needed": "needed",
+    "worth": "worth it",
+    "idle": "idle",
+    "all": "all changes",
+    "decided": "decided",
+}
 
 
 def layout(
@@ -44,6 +58,8 @@ def layout(
     if view.resources.is_empty():
         return overview.empty(view)
     here = view.resources.filter(pl.col("service") == service) if service else view.resources
+    choices = choices_of(view)
+    here = with_verdicts(here, choices, view.estate.today)
     counts = {key: here.filter(chosen).height for key, chosen in TABS.items()}
     tab = pick(tab, list(TABS), next((key for key in ("needed", "worth", "idle") if counts[key]), "all"))
     rows = here.filter(TABS[tab])
@@ -60,6 +76,7 @@ def layout(
             key == tab,
         )
         for key in TABS
+        if key != "decided" or counts[key]
     ]
     limit = (
         [
@@ -83,14 +100,14 @@ def layout(
             ],
             className="choice-line",
         ),
-        _detail(view, here, open, tab, service, span, metric),
+        _detail(view, here, open, tab, service, span, metric, choices),
         _grid(view, rows, words)
         if rows.height
         else nothing(
             f"Nothing is {TAB_WORDS[tab]}." if tab != "all" else "Nothing needs a change.",
             "Resources that keep their size are not listed here.",
         ),
-        _sum(view, rows),
+        plan_line(view, here, choices, service),
     )
 
 
@@ -138,6 +155,7 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
         "confidence",
         "buy_by",
         (-pl.col("saving")).alias("change"),
+        "verdict",
     )
     columns = [
         name("resource", "Resource", "/resource", keep, 165),
@@ -167,6 +185,8 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
         words("confidence", "Confidence", 105),
         name("service", "Service", "/service", keep, 120),
     ]
+    if rows["verdict"].null_count() < rows.height:
+        columns.insert(3, words("verdict", "Decided", 100))
     return html.Div(
         grid(
             "provisioning-grid",
@@ -182,7 +202,14 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
 
 
 def _detail(
-    view: View, here: pl.DataFrame, open: str, tab: str, service: str, span: str, metric: str
+    view: View,
+    here: pl.DataFrame,
+    open: str,
+    tab: str,
+    service: str,
+    span: str,
+    metric: str,
+    choices: Mapping[str, Choice],
 ) -> Component | None:
     """The proof of one recommendation: past demand against both sizes, and the verdict."""
     found = here.filter(pl.col("resource") == open)
@@ -223,26 +250,11 @@ def _detail(
             if metric
             else None,
             verdict(view, row),
+            decided(view, row, choices),
         ],
         className="detail",
         id="detail",
         **named({"aria-label": f"Proof for {open}"}),
-    )
-
-
-def _sum(view: View, rows: pl.DataFrame) -> Component | None:
-    if not rows.height or rows["saving"].null_count() == rows.height:
-        return None
-    priced = rows.height - rows["saving"].null_count()
-    note = (
-        ""
-        if priced == rows.height
-        else f"; {text.plural(rows.height - priced, 'change')} without a known price"
-    )
-    together = -total(rows["saving"])
-    return html.P(
-        f"Together {text.change(together, view.estate.currency)} a month{note}. A resource counts once.",
-        className="caption",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
 
 import typer
 
@@ -126,7 +127,8 @@ def what_if(
     answer = actions.what_if(settings, scenario, save_as=save, assumed=assume)
     _show(answer)
     if save:
-        typer.echo(f"saved as {save!r}; /what-if?saved={save} shows it", err=True)
+        address = urlencode({"saved": save})
+        typer.echo(f"saved as {save!r}; the dashboard shows it at /what-if?{address}", err=True)
 
 
 def plan(

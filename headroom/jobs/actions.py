@@ -7,6 +7,7 @@ from contextlib import closing
 
 from dashboard.estate import Estate
 from dashboard.planning import changes_for, choice_about, plan_for, progress_for
+from dashboard.scenarios import check_names, saved_document
 from dashboard.simulation import Simulation
 from data.app_state import AppState, SavedScenario
 from data.choice import Choice, Verdict
@@ -19,7 +20,7 @@ from headroom.settings import Settings
 from models.actions import ACTIONS
 from models.pricing import Pricer
 from models.realised import Realised
-from models.scenarios import DriverGrowth, LostCapacity, Scenario, ServiceGrowth, scenario_of
+from models.scenarios import Scenario, scenario_of
 from models.whatif import WhatIf
 
 
@@ -40,7 +41,7 @@ def what_if(
 
     Raises:
         UnknownName: the scenario names a service, resource, site or provider that is not there.
-        StoreUnavailable: nothing is published, or the run did not learn relations.
+        StoreUnavailable: nothing is published.
     """
     with Snapshot.open(settings.published) as snapshot:
         simulation = Simulation(Estate(snapshot), pricer_of(settings))
@@ -56,40 +57,6 @@ def saved_scenario(settings: Settings, name: str) -> Scenario:
     """A saved scenario by its name. Raises UnknownName."""
     with closing(AppState(settings.app_state_url)) as state:
         return scenario_of(state.scenario(name).document)
-
-
-def saved_document(scenario: Scenario, answer: WhatIf) -> dict[str, object]:
-    """What is kept: the scenario, and what it came to when it was saved."""
-    outcome = {
-        "extra": str(answer.extra),
-        "cost_baseline": str(answer.cost_baseline),
-        "cost_then": str(answer.cost_then),
-        "currency": answer.currency,
-    }
-    return {**scenario.document(), "outcome": outcome}
-
-
-def check_names(scenario: Scenario, simulation: Simulation) -> None:
-    """Raises UnknownName where a scenario is about something that is not there."""
-    standings = simulation.position.standings.values()
-    known: dict[str, set[str]] = {
-        "resources": {s.resource.name for s in standings},
-        "services": {s.resource.service for s in standings if s.resource.service},
-        "sites": {s.resource.site for s in standings if s.resource.site},
-        "providers": {s.resource.provider for s in standings if s.resource.provider},
-    }
-    for event in scenario.events:
-        if isinstance(event, DriverGrowth | ServiceGrowth) and event.service not in known["services"]:
-            raise UnknownName("service", event.service, known["services"])
-        which = getattr(event, "which", None)
-        if which is None:
-            continue
-        for kind, names in known.items():
-            for name in getattr(which, kind):
-                if name not in names:
-                    raise UnknownName(kind.removesuffix("s"), name, names)
-        if isinstance(event, LostCapacity) and not any(s.resource in which for s in standings):
-            raise ConfigError(f"nothing is lost: no resource is in {which}")
 
 
 def plan(settings: Settings, *, risk_hours: float | None, per_window: int | None) -> tuple[Plan, str]:

@@ -1,0 +1,64 @@
+"""The plan under the list of changes, and what people decided about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import text
+from dashboard.planning import changes_for, plan_for
+from dashboard.texts import downloads, texts
+from dashboard.verdicts import became, controls, outcome
+from dashboard.view import View
+from dashboard.widgets import section
+from data.choice import Choice
+
+
+def plan_line(
+    view: View, here: pl.DataFrame, choices: Mapping[str, Choice], service: str = ""
+) -> Component | None:
+    """What all changes that do not exclude each other come to, and their texts."""
+    plan = plan_for(view.estate, choices, here["resource"].to_list())
+    if not plan.chosen:
+        return None
+    currency = view.estate.currency
+    needed = sum(one.required for one in plan.chosen)
+    words = (
+        f"The plan: {text.plural(len(plan.chosen), 'change')} without conflicts, {needed:,} of them needed."
+        f" {text.money(plan.cost, currency)} a month become {text.money(plan.cost_then, currency)}:"
+        f" {text.change(-plan.saving, currency)}. Every saving counts once."
+    )
+    if plan.risk:
+        verb = "adds" if plan.risk > 0 else "takes away"
+        words += f" It {verb} {text.plain(abs(plan.risk))} breached hours a week, weighted by tier."
+    reasons: dict[str, int] = {}
+    for one in plan.left_out:
+        why = one.because.partition(":")[0].partition(" until")[0]
+        reasons[why] = reasons.get(why, 0) + 1
+    if reasons:
+        left = text.listing([f"{count:,} ({why})" for why, count in sorted(reasons.items())], 4)
+        words += f" Left out: {left}."
+    words += "".join(f" {text.sentence(note)}" for note in plan.notes)
+    return html.Div(
+        [html.P(words, className="caption"), html.P(downloads(view, service), className="caption")],
+        id="plan",
+    )
+
+
+def decided(view: View, row: Mapping[str, Any], choices: Mapping[str, Choice]) -> Component | None:
+    """Accept, dismiss, defer; what came of it; and the change as text."""
+    asked = controls(view, row, choices.get(str(row["resource"])))
+    if row["action"] in (None, "keep"):
+        return None
+    found = [one for one in became(view, choices) if one.choice.resource == row["resource"]]
+    changes = changes_for(view.estate, choices, [str(row["resource"])])
+    return section(
+        "Decide",
+        asked,
+        html.P(outcome(found[0], view.estate.currency), className="caption") if found else None,
+        *(texts(change) for change in changes),
+    )
