@@ -1,0 +1,133 @@
+"""What became of accepted advice: read from newer versions and measured capacity, told by nobody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from data.choice import Choice, Verdict
+from data.decision import Action
+from data.panel import HOUR, Panel
+from data.prices import PriceCatalog
+from data.recommendation import Recommendation
+from data.series import SeriesKey
+from models.changes import Change
+from models.estate import Resource
+from models.ledger import realised_saving, savings_of
+from models.pricing import Pricer
+from models.realised import Progress, Realised, realised
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+ACCEPTED = START + timedelta(hours=48)
+CHANGED = START + timedelta(hours=60)
+
+
+def accepted(action: str = "resize_type", to_type: str | None = "m6i.large", **more: object) -> Choice:
+    return Choice(
+        "web-1", Verdict.ACCEPT, action, ACCEPTED, from_type="m6i.xlarge", to_type=to_type,
+        cost_now=Decimal(200), breach_now=0.0, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def version(kind: str | None, start: datetime, end: datetime | None = None) -> Resource:
+    return Resource("web-1", instance_type=kind, provider="aws", valid_from=start, valid_to=end)
+
+
+def hours(capacity: np.ndarray, demand: float = 1.0) -> Panel:
+    flat = np.full((1, len(capacity)), demand)
+    return Panel.of([SeriesKey("web-1", "cpu")], START, HOUR, flat, flat, capacity[None, :])
+
+
+STEADY = hours(np.full(96, 4.0))
+SMALLER = hours(np.r_[np.full(60, 4.0), np.full(36, 2.0)], demand=1.99)
+
+
+def only(
+    choice: Choice, versions: list[Resource], panel: Panel = STEADY, cost: str | None = "100"
+) -> Realised:
+    (found,) = realised([choice], versions, {"web-1": None if cost is None else Decimal(cost)}, [panel])
+    return found
+
+
+def test_nothing_happened_yet() -> None:
+    found = only(accepted(), [version("m6i.xlarge", START)], cost="200")
+    assert found.progress is Progress.PENDING and found.saving == 0 and found.since is None
+
+
+def test_the_advised_type_in_a_newer_version_is_carried_out() -> None:
+    found = only(accepted(), [version("m6i.xlarge", START, CHANGED), version("m6i.large", CHANGED)])
+    assert (found.progress, found.since, found.saving) == (Progress.APPLIED, CHANGED, 100)
+    assert found.breach_after == 0.0
+
+
+def test_another_type_is_a_change_of_another_kind() -> None:
+    found = only(accepted(), [version("m6i.xlarge", START, CHANGED), version("c6i.large", CHANGED)])
+    assert found.progress is Progress.CHANGED and found.saving == 100
+
+
+def test_a_version_from_before_the_choice_is_no_answer_to_it() -> None:
+    before = ACCEPTED - timedelta(hours=1)
+    found = only(accepted(), [version("m6i.2xlarge", START, before), version("m6i.xlarge", before)])
+    assert found.progress is Progress.PENDING
+
+
+def test_stopping_ends_the_last_version_and_costs_nothing_any_more() -> None:
+    found = only(accepted("stop", None), [version("m6i.xlarge", START, CHANGED)], cost="0")
+    assert (found.progress, found.saving) == (Progress.APPLIED, 200)
+    other = only(accepted(), [version("m6i.xlarge", START, CHANGED)])
+    assert other.progress is Progress.CHANGED
+
+
+def test_measured_capacity_shows_a_resize_without_a_type() -> None:
+    advised = accepted("resize_amount", None, targets={"cpu": 2.0})
+    found = only(advised, [version("m6i.xlarge", START)], SMALLER)
+    assert (found.progress, found.since) == (Progress.APPLIED, CHANGED)
+    assert found.breach_after == 1.0, "1.99 of 2 cores is at the limit in every hour since"
+    more = accepted("resize_amount", None, targets={"cpu": 3.0})
+    assert only(more, [version("m6i.xlarge", START)], SMALLER).progress is Progress.CHANGED
+
+
+def test_an_unknown_cost_is_unknown_and_dismissed_advice_is_not_followed() -> None:
+    versions = [version("m6i.xlarge", START, CHANGED), version("m6i.large", CHANGED)]
+    assert only(accepted(), versions, cost=None).saving is None
+    dismissed = Choice("web-1", Verdict.DISMISS, "stop", ACCEPTED, reason="no")
+    assert realised([dismissed], versions, {}, [STEADY]) == []
+    assert realised_saving([only(accepted(), versions, cost=None), only(accepted(), versions)]) == 100
+
+
+def change(
+    name: str, provider: str, saving: str | None, kind: str = "vm", price: str | None = None
+) -> Change:
+    then = None if saving is None else Decimal(100) - Decimal(saving)
+    advice = Recommendation(
+        name, Action.RESIZE_AMOUNT, "4 cores", "2 cores", "high", "marginal", "idle half", "USD",
+        targets={"cpu": 2.0}, cost_now=Decimal(100), cost_then=then,
+    )  # fmt: skip
+    own = None if price is None else Decimal(price)
+    return Change(Resource(name, kind=kind, provider=provider, monthly_price=own, currency="USD"), advice)
+
+
+def test_only_what_leaves_the_bill_is_cashable_and_nothing_saves_more_than_it_costs() -> None:
+    changes = [
+        change("cloud", "aws", "40"),
+        change("own", "on_premises", "30"),
+        change("pod", "kubernetes", "20", "workload"),
+        change("buys", "aws", "-50"),
+        change("unknown", "aws", None),
+        change("claims", "aws", "90"),
+    ]
+    row = savings_of(changes, {}, Pricer(PriceCatalog.shipped()), {"claims": Decimal(60)})
+    assert (row.changes, row.effective, row.cashable, row.unknown) == (4, 150, 100, 1)
+    assert row.listed == 150, "no price of their own: list and effective are the same"
+
+
+def test_a_price_of_ones_own_is_compared_with_the_list() -> None:
+    pricer = Pricer(PriceCatalog.shipped())
+    own = change("own", "on_premises", "40", price="80")
+    held = {"own": {"cpu": 4.0, "memory": 8.0}}
+    listed = pricer.listed(own.resource, held["own"], None).month
+    smaller = pricer.listed(own.resource, {"cpu": 2.0, "memory": 8.0}, None).month
+    assert listed is not None and smaller is not None
+    assert savings_of([own], held, pricer, {}).listed == listed - smaller != 40
