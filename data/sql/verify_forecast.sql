@@ -10,7 +10,10 @@
 -- and only those with at least half of the samples that the series' fullest day has: the peak of a morning is
 -- not the peak of its day. Slots that were not measured are not compared.
 WITH made AS (
-    SELECT row_number() OVER () AS id, *
+    SELECT
+        row_number() OVER () AS id,
+        (scope = 'resource') = coalesce(list_contains($held::VARCHAR[], metric), false) AS is_series,
+        *
     FROM verify_series
 ),
 said AS (
@@ -27,7 +30,7 @@ numbered AS (
     SELECT m.id, m.grain, s.series_id
     FROM made m
     JOIN series s ON s.resource = m.subject AND s.metric = m.metric
-        AND (m.scope = 'resource') = list_contains($held::VARCHAR[], s.metric)
+    WHERE m.is_series
 ),
 measured AS (
     SELECT n.id, r.ts, r.mean AS value

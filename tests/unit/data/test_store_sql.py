@@ -31,8 +31,6 @@ CREATE TEMP TABLE stale (series_id INTEGER, day DATE);
 CREATE TEMP TABLE fresh_hour AS FROM rollup_hour;
 CREATE TEMP VIEW verify_points AS FROM forecast_points;
 CREATE TEMP VIEW verify_series AS FROM forecast_series;
-CREATE TEMP VIEW verify_points AS FROM forecast_points;
-CREATE TEMP VIEW verify_series AS FROM forecast_series;
 """
 QUERIES = sorted(file.stem for file in FOLDER.glob("*.sql"))
 
