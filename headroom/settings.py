@@ -10,9 +10,9 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import ConfigError
 
@@ -42,6 +42,34 @@ class StoreSettings(Section):
     pinned_runs: tuple[str, ...] = Field(
         (), description="Run ids that are never deleted, e.g. a budget's baseline"
     )
+    keep_samples_days: int = Field(
+        0,
+        ge=0,
+        description="Days that `headroom compact` keeps raw samples; 0 = for ever. Rollups always stay; late or"
+        " corrected samples of a removed day are not looked at",
+    )
+    keep_rejected_days: int = Field(
+        0, ge=0, description="Days that `headroom compact` keeps rejected rows; 0 = for ever"
+    )
+    keep_steps_days: int = Field(
+        0, ge=0, description="Days that `headroom compact` keeps what steps did; 0 = for ever"
+    )
+
+
+class KnownEvent(Section):
+    """Something announced that will change demand while it lasts."""
+
+    subject: str = Field(description='Resource, service, site or "*"')
+    start: AwareDatetime
+    end: AwareDatetime
+    factor: float = Field(ge=0, le=1000, description="Demand is so many times what it would be without")
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"ends at {self.end.isoformat()}, before it starts at {self.start.isoformat()}")
+        return self
 
 
 class ForecastSettings(Section):
@@ -61,7 +89,29 @@ class ForecastSettings(Section):
     processes: int = Field(0, ge=0, description="Worker processes; 0 = one per core")
     models: dict[str, str] = Field(
         default_factory=dict,
-        description='Another forecaster for some series, e.g. { "orders-db/storage" = "prophet" }',
+        description='Another forecaster for some series: a pattern of "subject/metric", a "service:NAME" or a'
+        ' "metric:NAME"; the first that fits wins, e.g. { "orders-*/storage" = "prophet",'
+        ' "service:shop" = "statsforecast_mstl" }',
+    )
+    masked_events: tuple[str, ...] = Field(
+        ("outage", "anomaly", "purge", "deployment", "maintenance", "gap"),
+        description="Kinds of events whose time teaches a forecast nothing; one without an end masks its slot"
+        " only, a purge only what accumulates",
+    )
+    calendars: dict[str, str] = Field(
+        default_factory=dict,
+        description='Public holidays by resource, service, site or "*" (everybody), the nearest wins: a'
+        ' country or a part of one, e.g. { frankfurt = "DE-HE", "*" = "DE" }',
+    )
+    zones: dict[str, str] = Field(
+        default_factory=dict,
+        description="Time zone whose clock demand follows, by resource, service, site or"
+        ' "*", e.g. { frankfurt = "Europe/Berlin" }; without one it is UTC',
+    )
+    known_events: tuple[KnownEvent, ...] = Field(
+        (),
+        description='What is announced, e.g. [{ subject = "shop", start = 2026-11-27T00:00:00Z,'
+        ' end = 2026-11-28T00:00:00Z, factor = 1.8, description = "sale" }]',
     )
 
 
@@ -132,6 +182,21 @@ class ServeSettings(Section):
     workers: int = Field(2, ge=1, le=64, description="Web server processes")
 
 
+class ReceiveSettings(Section):
+    """Taking in what is pushed: Prometheus remote write and OTLP/HTTP."""
+
+    enabled: bool = Field(False, description="Whether `headroom serve` takes it in besides showing pages")
+    token_variable: str = Field(
+        "", description="Environment variable with the bearer token that senders must present; none = anyone"
+    )
+    host: str = Field("127.0.0.1", description="Address `headroom receive` listens on")
+    port: int = Field(8051, ge=0, le=65535, description="Port `headroom receive` listens on; 0 = any")
+    workers: int = Field(1, ge=1, le=64, description="Processes of `headroom receive`")
+    limit_mib: int = Field(
+        1024, ge=1, description="MiB that may wait to be loaded; above it senders are told to wait"
+    )
+
+
 class Settings(Section):
     """Everything that can be set."""
 
@@ -144,10 +209,15 @@ class Settings(Section):
         default_factory=dict,
         description="One table per source of measurements; `kind` picks it, the other keys are its fields",
     )
+    bills: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="One table per set of cloud bills in the FOCUS format; the keys are the fields of Bills",
+    )
     forecast: ForecastSettings = ForecastSettings()
     decide: DecideSettings = DecideSettings()
     prices: PriceSettings = PriceSettings()
     serve: ServeSettings = ServeSettings()
+    receive: ReceiveSettings = ReceiveSettings()
 
     file: Path | None = Field(None, exclude=True, description="The file these settings came from")
 
@@ -259,6 +329,10 @@ _EXAMPLE_TABLES = """\
 # metric = "metric"        # cpu, memory, storage, network_in, network_out, requests, users
 # value = "value"
 # unit = "unit"
+
+# What clouds bill, as FOCUS files (1.0 to 1.4): one table per set of files, any name.
+# [bills.cloud]
+# paths = ["bills/*.csv"]  # CSV or Parquet, also .gz and .zst
 """
 
 

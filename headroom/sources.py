@@ -12,6 +12,9 @@ from ingest.from_table import from_table, instead
 from ingest.registry import SOURCES
 from ingest.source import Source
 
+PUSHED = "landing"
+"""Kind and name of the source that loads what was pushed."""
+
 
 def build(name: str, table: Mapping[str, Any], root: Path) -> Source:
     """Builds the source `name` from its settings table; relative paths in it start at `root`.
@@ -39,10 +42,17 @@ def configured(settings: Settings, only: str | None = None) -> dict[str, Source]
         ConfigError: a source is configured wrongly.
         UnknownName: `only` names no source.
     """
-    if only is not None and only not in settings.source:
-        raise UnknownName("source", only, settings.source)
-    return {
-        name: build(name, table, settings.root)
-        for name, table in settings.source.items()
-        if only in (None, name)
-    }
+    tables = tables_of(settings)
+    if only is not None and only not in tables:
+        raise UnknownName("source", only, tables)
+    return {name: build(name, table, settings.root) for name, table in tables.items() if only in (None, name)}
+
+
+def tables_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The settings tables of all sources: those configured, and what was pushed, if anything ever was."""
+    tables = dict(settings.source)
+    landing = settings.folder / "landing"
+    pushed = any(table.get("kind") == PUSHED for table in tables.values())
+    if landing.is_dir() and not pushed and PUSHED not in tables:
+        tables[PUSHED] = {"kind": PUSHED, "folder": str(landing.absolute())}
+    return tables

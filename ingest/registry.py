@@ -8,6 +8,7 @@ from types import MappingProxyType
 from ingest.files import Files
 from ingest.host import Host
 from ingest.prometheus import Prometheus
+from ingest.pushed import Pushed
 from ingest.source import Source
 from ingest.sysstat import Sysstat
 
@@ -15,6 +16,7 @@ SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
     {
         "files": Files,
         "host": Host,
+        "landing": Pushed,
         "prometheus": Prometheus,
         "sysstat": Sysstat,
     }

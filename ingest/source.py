@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from data.frames import Batch, Inventory
 from data.series import Window
@@ -28,9 +28,19 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class InventorySource(Protocol):
     """A source that (also) knows what there is: resources, services, sizes."""
 
     def inventory(self) -> Inventory:
         """Everything it knows now. Raises as `Source.pull` does."""
+        ...
+
+
+@runtime_checkable
+class Confirmed(Protocol):
+    """A source that must know what was loaded, to forget it or to go on from there."""
+
+    def loaded(self, batch: Batch) -> None:
+        """Called with each batch of `pull` once the store has it; never in a dry run."""
         ...

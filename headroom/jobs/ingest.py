@@ -16,7 +16,7 @@ from headroom.jobs.run import Run, clock
 from headroom.sources import configured
 from ingest.intake import intake
 from ingest.inventory_files import InventoryFiles
-from ingest.source import Source
+from ingest.source import Confirmed, InventorySource, Source
 
 _ATTEMPTS = 4
 _OVERLAP = timedelta(hours=1)
@@ -65,7 +65,9 @@ def ingest(
                 _pull(run, name, source, since, until, summary, advance, sleep, dry_run=True)
             else:
                 with run.record("ingest", name) as report:
+                    problem = _record_inventory_of(run, name, source)
                     _pull(run, name, source, since, until, summary, advance, sleep, dry_run=False)
+                    summary.error = summary.error or problem
                     report.rows_read, report.loaded = summary.read, summary.loaded
                     if summary.error:
                         report.outcome = "partly" if summary.loaded.new else "failed"
@@ -94,6 +96,17 @@ def record_inventory(run: Run) -> Inventory:
     return inventory
 
 
+def _record_inventory_of(run: Run, name: str, source: Source) -> str | None:
+    """Records what the source knows of resources; says what kept it from that."""
+    if not isinstance(source, InventorySource):
+        return None
+    try:
+        run.store.record_inventory(source.inventory(), run_id=run.run_id, source=name, now=run.now)
+    except HeadroomError as error:
+        return f"inventory: {error}"
+    return None
+
+
 def _pull(
     run: Run,
     name: str,
@@ -118,6 +131,8 @@ def _pull(
                     capacities=run.store.frame("capacities_of"),
                 )
                 _take(run, name, source, usable, summary, dry_run=dry_run)
+                if isinstance(source, Confirmed) and not dry_run:
+                    source.loaded(batch)
                 advance(summary.read, 0)
             newest = summary.loaded.newest_sample
             if not dry_run and newest:
@@ -141,7 +156,7 @@ def _window(
     mark = run.store.watermark(name) if resumes and since is None else None
     if since is None and until is None and not resumes:
         return None
-    default = run.now - timedelta(days=1) if resumes else _EPOCH
+    default = run.now - timedelta(days=getattr(source, "history_days", 1)) if resumes else _EPOCH
     return Window(since or (mark - _OVERLAP if mark else default), until or run.now)
 
 

@@ -11,8 +11,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from data.series import Window
+from ingest.landing import Kind, Landing
+from ingest.pushed import STATE
 from tests.standin import Asked, Reply, ended
 from tests.standin import start as start_server
+from tests.unit.ingest.payloads import node_scrape
 from tests.unit.ingest.sysstat_reply import sysstat_reply
 
 
@@ -60,6 +63,21 @@ def _sysstat(folder: Path) -> SourceCase:
     )
 
 
+def _landing(folder: Path) -> SourceCase:
+    received = datetime(2024, 5, 1, 3, tzinfo=UTC)
+    with Landing(folder / "landing", 2**30) as landing:
+        landing.append(Kind.REMOTE_WRITE, node_scrape(-300, "silent"), received)
+        for at in range(0, 7_200, 60):
+            landing.append(Kind.REMOTE_WRITE, node_scrape(at), received)
+    (folder / "broken").mkdir()
+    (folder / "broken" / STATE).write_bytes(b"PAR1 nonsense")
+    return SourceCase(
+        settings={"folder": str(folder / "landing")},
+        broken={"folder": str(folder / "broken")},
+        window=Window(datetime(2024, 5, 1, 0, 30, tzinfo=UTC), datetime(2024, 5, 1, 1, tzinfo=UTC)),
+    )
+
+
 def _prometheus(folder: Path) -> SourceCase:
     """Replies in the documented form; what a real server gives is tested in tests/peers."""
     start = datetime(2024, 5, 1, tzinfo=UTC).timestamp()
@@ -91,6 +109,7 @@ def _prometheus(folder: Path) -> SourceCase:
 CASES: Mapping[str, Callable[[Path], SourceCase]] = {
     "files": _files,
     "host": _host,
+    "landing": _landing,
     "prometheus": _prometheus,
     "sysstat": _sysstat,
 }

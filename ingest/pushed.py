@@ -1,0 +1,255 @@
+"""Pushed: loads what the receiver took in, from remote write and OTLP, exactly once.
+
+Senders repeat what was not acknowledged, split a scrape over requests and catch up after an outage. So the
+readings of the last `lateness` of each resource are kept in a state file beside the segments, and slots are
+made anew from all of them. The state and the list of segments in it move on in one rename, after the store
+has the samples; a crash in between makes the same samples again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from data.errors import ConfigError, SourceError
+from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch
+from data.series import Window
+from ingest import otlp, remote_write
+from ingest.from_table import from_table
+from ingest.landing import Kind, Record, Torn, records, remove, seal, segments
+from ingest.pieces import rejections
+from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList, samples_of
+from ingest.times import length_of_time
+
+READINGS_AT_ONCE = 1_000_000
+"""Readings after which a batch is made: bounds memory whatever waits."""
+
+AHEAD = timedelta(hours=1)
+"""Readings further ahead of when they were received come from a wrong clock."""
+
+STATE = "state.parquet"
+_SEGMENTS = "segments"
+"""Key of the state file's metadata: the segments whose readings are in it or were used."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedBatch(Batch):
+    """A batch with what is to be noted once it is loaded."""
+
+    state: pl.DataFrame | None = None
+    """READING_SCHEMA to keep; None = nothing is to be noted."""
+    used: tuple[Path, ...] = ()
+    """Segments that are loaded with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """Loads what was pushed to the receiver of `headroom serve` or `headroom receive`."""
+
+    folder: str = "var/landing"
+    """Where the receiver puts it."""
+    step: str = "1m"
+    """Length of the intervals that samples are made of; at least twice the senders' interval."""
+    lateness: str = "15m"
+    """How much later than the newest of its resource a reading may arrive; later ones are rejected."""
+    longest_gap: str = "15m"
+    """Counters say nothing about stretches longer than this between two readings."""
+
+    def __post_init__(self) -> None:
+        for name in ("step", "lateness", "longest_gap"):
+            try:
+                length_of_time(getattr(self, name))
+            except ConfigError as error:
+                raise ConfigError(f"{name}: {error}") from error
+        if length_of_time(self.lateness) < 2 * length_of_time(self.step):
+            raise ConfigError(f"lateness: {self.lateness} is less than two steps of {self.step}")
+
+    @property
+    def step_seconds(self) -> int:
+        """The grid of its samples."""
+        return round(length_of_time(self.step).total_seconds())
+
+    def pull(self, window: Window | None) -> Iterator[Batch]:
+        """Yields what waits, oldest first; call `loaded` with each batch that is in the store.
+
+        With a window it only looks: nothing is noted as loaded.
+        """
+        folder = Path(self.folder)
+        try:
+            waiting, (state, used) = seal(folder), _read_state(folder)
+            for batch in self._batches([path for path in waiting if path.name not in used], state):
+                if window is None:
+                    yield batch
+                else:
+                    inside = pl.col("ts").is_between(window.start, window.end, closed="left")
+                    yield Batch(batch.samples.filter(inside), batch.rejected, batch.rows_read)
+        except OSError as error:
+            raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+    def loaded(self, batch: Batch) -> None:
+        """Notes that the batch is in the store, and removes its segments."""
+        if not isinstance(batch, PushedBatch) or batch.state is None:
+            return
+        folder = Path(self.folder)
+        # Segments of an earlier batch whose removal was cut short are in the old list.
+        names = {path.name for path in batch.used}
+        leftover = [path for path in segments(folder, ".sealed") if path.name in _read_state(folder)[1]]
+        partial = folder / f"{STATE}.partial"
+        noted = {_SEGMENTS: json.dumps(sorted(names | {path.name for path in leftover}))}
+        batch.state.write_parquet(partial, metadata=noted)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(folder / STATE)
+        remove([*batch.used, *leftover])
+
+    def _batches(self, waiting: list[Path], state: pl.DataFrame) -> Iterator[PushedBatch]:
+        readings, rejected, used, seen = ReadingList(), list[pl.DataFrame](), list[Path](), 0
+        newest = datetime(1970, 1, 1, tzinfo=UTC)
+        for path in waiting:
+            for record in records(path):
+                bad: list[tuple[int | None, str, str | None]] = []
+                if isinstance(record, Torn):
+                    bad.append((None, f"{record.length} bytes at {record.offset} are no record", None))
+                else:
+                    newest = max(newest, record.received_at)
+                    seen += _add(record, readings, bad)
+                seen += len(bad)
+                if bad:
+                    rejected.append(rejections(path.name, bad))
+            used.append(path)
+            if len(readings) >= READINGS_AT_ONCE or path == waiting[-1]:
+                rejected += _nameless(readings)
+                batch = self._batch(readings.frame(), state, newest, rejected, seen)
+                batch = replace(batch, used=tuple(used))
+                assert batch.state is not None
+                state = batch.state
+                yield batch
+                readings, rejected, used, seen = ReadingList(), [], [], 0
+
+    def _batch(
+        self,
+        fresh: pl.DataFrame,
+        state: pl.DataFrame,
+        received: datetime,
+        rejected: list[pl.DataFrame],
+        seen: int,
+    ) -> PushedBatch:
+        step, lateness = length_of_time(self.step), length_of_time(self.lateness)
+        fresh, ahead = _split(fresh, pl.col("ts") <= received + AHEAD)
+        bounds = _bounds(state, step, lateness)
+        fresh, late = _split(
+            fresh.join(bounds, on=GROUP, how="left"),
+            pl.col("bound").is_null() | (pl.col("ts") >= pl.col("bound")),
+        )
+        known = pl.concat([state, fresh.select(*READING_SCHEMA)])
+        known = known.unique([*SERIES, "ts"], keep="last", maintain_order=True)
+        samples = samples_of(known, step, length_of_time(self.longest_gap))
+        samples = self._settled(samples, known, bounds, received)
+        problems = [
+            *rejected,
+            _as_rejected(ahead, "its time is more than an hour after it was received; is a clock wrong?"),
+            _as_rejected(
+                late, f"arrived more than {self.lateness} later than newer readings; raise lateness"
+            ),
+        ]
+        return PushedBatch(
+            samples,
+            pl.concat(problems),
+            seen,
+            state=_kept(known, _bounds(known, step, lateness)),
+        )
+
+    def _settled(
+        self, samples: pl.DataFrame, known: pl.DataFrame, bounds: pl.DataFrame, received: datetime
+    ) -> pl.DataFrame:
+        """Slots that are complete: not cut by what was forgotten, and not still filling."""
+        step, lateness = length_of_time(self.step), length_of_time(self.lateness)
+        newest = known.group_by(GROUP).agg(pl.col("ts").max().alias("newest"))
+        ended = pl.col("ts") + step
+        return (
+            samples.join(newest, on=GROUP, how="left", maintain_order="left")
+            .join(bounds, on=GROUP, how="left", maintain_order="left")
+            # One step of grace: the parts of one scrape come in several requests.
+            .filter((ended + step <= pl.col("newest")) | (ended + lateness <= received))
+            .filter(pl.col("bound").is_null() | (pl.col("ts") >= pl.col("bound")))
+            .select(*SAMPLE_SCHEMA)
+        )
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object], root: Path | None = None) -> Pushed:
+        """Builds the source from its settings table; a relative folder starts from `root`."""
+        found = from_table(cls, table)
+        return found if root is None else replace(found, folder=str(root / Path(found.folder).expanduser()))
+
+
+def _add(record: Record, readings: ReadingList, bad: list[tuple[int | None, str, str | None]]) -> int:
+    """Adds a record's readings; one that cannot be read is rejected, although it was accepted once."""
+    try:
+        if record.kind is Kind.REMOTE_WRITE:
+            return remote_write.add_readings(record.payload, readings, bad)
+        return otlp.add_readings(record.payload, readings, bad, as_json=record.kind is Kind.OTLP_JSON)
+    except SourceError as error:
+        bad.append((None, str(error), None))
+        return 0
+
+
+def _nameless(readings: ReadingList) -> list[pl.DataFrame]:
+    reason = "no label says which resource it is about"
+    rows = [(None, reason, f"{name} {labels}") for name, labels in readings.nameless.items()]
+    return [rejections("readings", rows)] if rows else []
+
+
+def _bounds(known: pl.DataFrame, step: timedelta, lateness: timedelta) -> pl.DataFrame:
+    """GROUP, bound: the start of the first slot of each group that is still open to late readings."""
+    width = round(step / timedelta(microseconds=1))
+    newest = pl.col("ts").max().to_physical() - round(lateness / timedelta(microseconds=1))
+    return known.group_by(GROUP).agg((newest // width * width).cast(UTC_TIME).alias("bound"))
+
+
+def _kept(known: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
+    """What later readings need: all since the bound, and of each counter the last one before it."""
+    marked = known.join(bounds, on=GROUP, how="left")
+    since = marked.filter(pl.col("ts") >= pl.col("bound"))
+    before = (
+        marked.filter((pl.col("ts") < pl.col("bound")) & (pl.col("kind") == "counter"))
+        .sort("ts")
+        .unique(SERIES, keep="last", maintain_order=True)
+    )
+    return pl.concat([before, since]).select(*READING_SCHEMA).sort(*SERIES, "ts")
+
+
+def _split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return frame.filter(condition), frame.filter(~condition)
+
+
+def _as_rejected(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
+    raws = pl.concat_str(
+        [pl.col("ts").cast(pl.String), "resource", "part", pl.col("value").cast(pl.String)], separator=" "
+    )
+    return readings.select(
+        pl.lit("readings").alias("origin"),
+        pl.lit(None, pl.Int64).alias("line"),
+        pl.lit(reason).alias("reason"),
+        raws.str.head(1_000).alias("raw"),
+    )
+
+
+def _read_state(folder: Path) -> tuple[pl.DataFrame, set[str]]:
+    """The readings that were kept, and the names of the segments that were used for them."""
+    path = folder / STATE
+    if not path.exists():
+        return pl.DataFrame(schema=READING_SCHEMA), set()
+    try:
+        noted = json.loads(pl.read_parquet_metadata(path).get(_SEGMENTS, "[]"))
+        return pl.read_parquet(path).cast(READING_SCHEMA), set(noted)  # type: ignore[arg-type]
+    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        raise SourceError(
+            f"{path}: cannot be read: {first}; remove it to go on without what it kept"
+        ) from error

@@ -1,0 +1,222 @@
+"""Pushed metrics: amounts by hand; repeated, split, reordered, interrupted: always the same samples."""
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from data.errors import SourceError
+from data.series import Window
+from data.store import Store
+from ingest.intake import intake
+from ingest.landing import Kind, Landing, segments
+from ingest.pushed import STATE, Pushed
+from tests.unit.ingest.payloads import STALE, START, node_scrape, node_series, write_request
+
+NOW = START + timedelta(hours=2)
+ROOM = 2**30
+SOURCE = {"step": "1m", "lateness": "10m", "longest_gap": "10m"}
+
+
+def land(
+    folder: Path, payloads: list[bytes], received: datetime = NOW, kind: Kind = Kind.REMOTE_WRITE
+) -> None:
+    with Landing(folder, ROOM) as landing:
+        for payload in payloads:
+            landing.append(kind, payload, received)
+
+
+def source(folder: Path) -> Pushed:
+    return Pushed(str(folder), **SOURCE)
+
+
+def load(folder: Path, store: Store, *, crash: bool = False) -> None:
+    """What the job does; `crash` ends before the source hears that its batch was loaded."""
+    pushed = source(folder)
+    for batch in pushed.pull(None):
+        store.load(intake(batch, now=NOW), run_id="run", source="landing", step_seconds=60, now=NOW)
+        if not crash:
+            pushed.loaded(batch)
+
+
+def stored(store: Store) -> list[tuple[object, ...]]:
+    return list(
+        store._connection.sql(
+            "SELECT resource, metric, ts, round(value, 9), round(value_max, 9), capacity"
+            " FROM samples JOIN series USING (series_id) ORDER BY ALL"
+        ).fetchall()
+    )
+
+
+def test_a_machine_by_hand(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(at) for at in range(0, 241, 30)])
+    (batch,) = source(tmp_path).pull(None)
+    usable = intake(batch, now=NOW)
+    assert usable.rejected.is_empty()
+    rows = {(row["resource"], row["metric"]): row for row in usable.samples.iter_rows(named=True)}
+    # two cores, each a quarter busy; 8 - 6 GiB
+    assert rows["web-1", "cpu"]["value"] == pytest.approx(0.5)
+    assert rows["web-1", "cpu"]["value_max"] == pytest.approx(0.5)
+    assert rows["web-1", "cpu"]["capacity"] == 2.0
+    assert (rows["web-1", "memory"]["value"], rows["web-1", "memory"]["capacity"]) == (2.0, 8.0)
+    # 9 scrapes of 8 series
+    assert batch.rows_read == 72
+
+
+def test_a_slot_that_still_fills_waits(tmp_path: Path) -> None:
+    received = START + timedelta(seconds=240)
+    land(tmp_path, [node_scrape(at) for at in range(0, 241, 30)], received)
+    (batch,) = source(tmp_path).pull(None)
+    # readings reach to 240 s, and a minute of grace
+    assert batch.samples["ts"].max() == START + timedelta(seconds=120)
+    # after the time for late readings nothing is waited for
+    land(tmp_path, [node_scrape(0, "web-2")], received + timedelta(minutes=20))
+    (batch,) = source(tmp_path).pull(None)
+    assert batch.samples["ts"].max() == START + timedelta(seconds=240)
+
+
+def test_a_restart_in_between_counts_from_zero(tmp_path: Path) -> None:
+    labels = {"instance": "a", "cpu": "0", "mode": "user"}
+    points = [(0.0, 100.0), (60.0, 130.0), (120.0, 15.0), (180.0, 45.0)]
+    idle = {**labels, "mode": "idle"}
+    land(
+        tmp_path,
+        [
+            write_request(
+                ("node_cpu_seconds_total", labels, points),
+                ("node_cpu_seconds_total", idle, [(at, at) for at, _ in points]),
+            )
+        ],
+    )
+    (batch,) = source(tmp_path).pull(None)
+    cpu = batch.samples.filter(pl.col("ts") < START + timedelta(minutes=3))
+    assert cpu["value"].to_list() == [0.5, 0.25, 0.5]
+
+
+def test_the_end_of_a_series_is_no_value_and_other_gaps_are_rejected(tmp_path: Path) -> None:
+    labels = {"instance": "a"}
+    land(
+        tmp_path,
+        [
+            write_request(
+                ("node_memory_MemTotal_bytes", labels, [(0, 8.0), (30, STALE), (60, math.nan)]),
+                ("node_memory_MemAvailable_bytes", labels, [(0, 2.0)]),
+                ("node_memory_MemAvailable_bytes", {"job": "x"}, [(0, 2.0)]),
+            )
+        ],
+    )
+    (batch,) = source(tmp_path).pull(None)
+    assert batch.samples.select("value", "capacity").rows() == [(6.0, 8.0)]
+    assert sorted(batch.rejected["reason"]) == [
+        "no label says which resource it is about",
+        f"value nan at {round(START.timestamp() + 60) * 1000} ms cannot be used",
+    ]
+
+
+def test_what_comes_too_late_or_from_a_wrong_clock_is_rejected(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store.duckdb") as store:
+        folder = tmp_path / "landing"
+        land(folder, [node_scrape(at) for at in range(0, 3_601, 60)])
+        load(folder, store)
+        before = stored(store)
+        land(folder, [node_scrape(30), node_scrape(3 * 3_600 + 1)])
+        (batch,) = source(folder).pull(None)
+        reasons = sorted(batch.rejected["reason"].unique())
+        assert len(reasons) == 2
+        assert "raise lateness" in reasons[0] and "is a clock wrong" in reasons[1]
+        load(folder, store)
+        assert stored(store) == before
+
+
+def test_a_window_only_looks(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(at) for at in range(0, 601, 30)])
+    pushed = source(tmp_path)
+    window = Window(START + timedelta(minutes=2), START + timedelta(minutes=4))
+    for batch in pushed.pull(window):
+        assert batch.samples["ts"].is_between(window.start, window.end, closed="left").all()
+        assert batch.samples.height == 4
+        pushed.loaded(batch)
+    assert len(segments(tmp_path, ".sealed")) == 1 and not (tmp_path / STATE).exists()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_delivery_gives_the_same_store(tmp_path: Path, seed: int) -> None:
+    """Requests repeated, split by series, out of order by some minutes, loaded at any time, crashes between.
+
+    The reference gets everything at once, in order.
+    """
+    chance, folder = random.Random(seed), tmp_path
+    moments = [30.0 * number for number in range(41)]
+    singles: list[tuple[float, bytes]] = []
+    for at in moments:
+        series = node_series([at], swing=0.2)
+        chance.shuffle(series)
+        middle = chance.randint(0, len(series))
+        # Shards are apart by up to two minutes, well within the lateness of ten.
+        for part in (series[:middle], series[middle:]):
+            if part:
+                singles.append((at + chance.uniform(0, 120), write_request(*part)))
+    singles += chance.sample(singles, len(singles) // 3)
+    late = [payload for _, payload in sorted(singles, key=lambda one: one[0])]
+    with Store.open(folder / "one.duckdb") as store:
+        whole = write_request(*node_series(moments, swing=0.2))
+        land(folder / "one", [whole])
+        load(folder / "one", store)
+        expected = stored(store)
+    with Store.open(folder / "many.duckdb") as store:
+        rest = late
+        while rest:
+            count = chance.randint(5, 60)
+            land(folder / "many", rest[:count], START + timedelta(minutes=30))
+            rest = rest[count:]
+            if chance.random() < 0.7:
+                load(folder / "many", store, crash=chance.random() < 0.3)
+        land(folder / "many", [node_scrape(1, "other")], NOW)
+        load(folder / "many", store)
+        found = [row for row in stored(store) if row[0] == "web-1"]
+    assert len(expected) == 20 + 21
+    assert found == expected
+    assert segments(folder / "many", ".sealed") == segments(folder / "many", ".open") == []
+
+
+def test_a_crash_between_noting_and_removing_repeats_nothing(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(at) for at in range(0, 1_201, 30)])
+    pushed = source(tmp_path)
+    (batch,) = pushed.pull(None)
+    (sealed,) = segments(tmp_path, ".sealed")
+    kept = sealed.read_bytes()
+    pushed.loaded(batch)
+    sealed.write_bytes(kept)
+    assert list(pushed.pull(None)) == []
+    land(tmp_path, [node_scrape(1_230)])
+    (batch,) = pushed.pull(None)
+    assert batch.rejected.is_empty()
+    pushed.loaded(batch)
+    assert segments(tmp_path, ".sealed") == []
+
+
+def test_a_state_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(0)])
+    (tmp_path / STATE).write_bytes(b"PAR1 nonsense")
+    with pytest.raises(SourceError, match=r"state\.parquet: cannot be read"):
+        list(source(tmp_path).pull(None))
+
+
+def test_nothing_waits(tmp_path: Path) -> None:
+    assert list(source(tmp_path / "none").pull(None)) == []
+
+
+def test_garbage_that_was_kept_is_rejected_and_the_rest_is_loaded(tmp_path: Path) -> None:
+    land(tmp_path, [b"garbage", *(node_scrape(at) for at in range(0, 241, 30))])
+    (batch,) = source(tmp_path).pull(None)
+    assert batch.samples.height > 0
+    assert "is no snappy" in batch.rejected["reason"][0]
+
+
+def test_settings_start_at_the_root(tmp_path: Path) -> None:
+    assert Pushed.from_table({"folder": "x"}, tmp_path).folder == str(tmp_path / "x")
