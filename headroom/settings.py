@@ -45,8 +45,8 @@ class StoreSettings(Section):
     keep_samples_days: int = Field(
         0,
         ge=0,
-        description="Days that `headroom compact` keeps raw samples; 0 = for ever. Rollups always stay; late or"
-        " corrected samples of a removed day are not looked at",
+        description="Days that `headroom compact` keeps raw samples; 0 = for ever. Rollups always stay; late"
+        " or corrected samples of a removed day are not looked at",
     )
     keep_rejected_days: int = Field(
         0, ge=0, description="Days that `headroom compact` keeps rejected rows; 0 = for ever"

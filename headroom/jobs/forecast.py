@@ -16,6 +16,8 @@ from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import Metric, Window
+from headroom.jobs.knowledge import informed, known_of
+from headroom.jobs.model_choice import model_for
 from headroom.jobs.run import Run
 from headroom.jobs.tables import (
     LEVELS,
@@ -26,9 +28,11 @@ from headroom.jobs.tables import (
     service_rows,
     summary_scores,
 )
+from models.coherence import coherent
 from models.exhaustion import last_capacity
 from models.exhaustion_calibration import ANSWER_SCHEMA, learn_corrections, past_answers, reliability
 from models.fanout import fan_out
+from models.features.known import Known
 from models.forecasters import FORECASTERS
 from models.planning.plan import plan_and_reach
 from models.services import ServiceDemand, aggregate
@@ -99,17 +103,20 @@ def forecast(run: Run) -> ForecastReport:
         all_scores: list[pl.DataFrame] = []
 
         hours = subjects(run, "hour", newest)
+        ahead = timedelta(hours=settings.hours)
+        known = known_of(run, [panel for _, panel in hours.scopes()], ahead)
         run.store.replace("service_hour", service_rows(hours.services, hours.services.panel, None))
+        hourly: dict[str, list[Forecast]] = {"resource": [], "service": []}
         with run.steps.step("Forecast hours") as advance:
             total = sum(len(panel) for _, panel in hours.scopes())
             done = 0
             for scope, panel in hours.scopes():
-                for model, chosen in _by_model(panel, settings.model, settings.models):
-                    work = partial(_hourly, settings.hours, model)
+                for model, chosen in _by_model(panel, service_of(run), settings.model, settings.models):
+                    work = partial(_hourly, settings.hours, model, known)
                     for part, (made, scores, notes) in fan_out(
                         work, parts_of(chosen, _HOUR_PART), run.settings.processes
                     ):
-                        points.append(forecast_points(made, scope, range(settings.hours)))
+                        hourly[scope].append(made)
                         series.append(
                             forecast_series(made, part, scope, summary_scores(part, model, scores, notes))
                         )
@@ -117,6 +124,10 @@ def forecast(run: Run) -> ForecastReport:
                             all_scores.append(scores.with_columns(grain=pl.lit("hour"), scope=pl.lit(scope)))
                         done += len(part)
                         advance(done, total)
+
+        for agreed in coherent(hourly["resource"], hourly["service"], hours.resources, service_of(run)):
+            for scope, made in zip(hourly, agreed, strict=True):
+                points.append(forecast_points(made, scope, range(settings.hours)))
 
         days = subjects(run, "day", newest)
         usual = (_of_services(run, days, statistic) for statistic in ("mean", "p95"))
@@ -211,9 +222,12 @@ def service_of(run: Run) -> dict[str, str]:
     return dict(zip(owned["resource"], owned["service"], strict=True))
 
 
-def _by_model(panel: Panel, default: str, chosen: Mapping[str, str]) -> list[tuple[str, Panel]]:
+def _by_model(
+    panel: Panel, services: Mapping[str, str], default: str, chosen: Mapping[str, str]
+) -> list[tuple[str, Panel]]:
     """The panel's series by the forecaster that the settings name for them."""
-    names = np.array([chosen.get(str(key), default) for key in panel.keys], dtype=object)
+    each = [model_for(key, services.get(key.subject), default, chosen) for key in panel.keys]
+    names = np.array(each, dtype=object)
     return [(name, panel.take(names == name)) for name in sorted(set(names))]
 
 
@@ -234,13 +248,8 @@ Hourly = tuple[Forecast, pl.DataFrame | None, pl.DataFrame | None]
 """A forecast, its backtest scores, and what was masked or noticed in the histories."""
 
 
-def _hourly(hours: int, model: str, panel: Panel) -> Hourly:
-    forecaster = FORECASTERS[model]()
-    scored = getattr(forecaster, "forecast_scored", None)
-    if scored is None:
-        return forecaster.forecast(panel, hours, LEVELS), None, None
-    made, scores, notes = scored(panel, hours, LEVELS)
-    return made, scores, notes
+def _hourly(hours: int, model: str, known: Mapping[str, Known], panel: Panel) -> Hourly:
+    return informed(model, known).forecast_scored(panel, hours, LEVELS)
 
 
 def _daily(days: int, samples: int, seed: int, panel: Panel) -> tuple[Forecast, Reach]:

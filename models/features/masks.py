@@ -23,7 +23,8 @@ def masked(panel: Panel, windows: Mapping[SeriesKey, Sequence[Window]]) -> Panel
             continue
         for window in stretches:
             first = max(0, (window.start - panel.start) // panel.step)
-            last = min(panel.slots, -((panel.start - window.end) // panel.step))
+            # A window before the panel ends below 0, which an index would count from the other end.
+            last = max(first, min(panel.slots, -((panel.start - window.end) // panel.step)))
             demand[rows[key], first:last] = np.nan
             peak[rows[key], first:last] = np.nan
     return replace(panel, demand=demand, peak=peak)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from data.series import SeriesKey
 from models.features.outages import runs
@@ -15,7 +16,7 @@ from models.forecasters.preparation import Prepared
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "subject": pl.String,
     "metric": pl.String,
-    "kind": pl.String,  # gap, outage, level_shift, saturated
+    "kind": pl.String,  # gap, outage, level_shift, saturated, masked, holiday, month_end, expected, clock
     "start": pl.Datetime("us", "UTC"),
     "end": pl.Datetime("us", "UTC"),
     "slots": pl.UInt32,
@@ -25,6 +26,7 @@ DIAGNOSTIC_SCHEMA = pl.Schema(_COLUMNS)
 
 _SHORTEST_GAP = 3
 """Slots; shorter gaps are not worth a row."""
+_NOT_REPORTED = "nothing was reported; left out"
 
 
 def diagnostic_rows(
@@ -63,10 +65,19 @@ def diagnostic_rows(
             last,
             f"demand was at capacity in {at.size} slots; it was at least that",
         )
-    missing = ~part.scored & ~part.outage
+    drawn = pl.DataFrame(rows, schema=DIAGNOSTIC_SCHEMA, orient="row")
+    return pl.concat([drawn, gap_rows(keys, ~part.scored & ~part.outage, end, step)])
+
+
+def gap_rows(
+    keys: Sequence[SeriesKey], missing: NDArray[np.bool_], end: datetime, step: timedelta
+) -> pl.DataFrame:
+    """A row per gap in (n, t) slots, of those after the first slot that is not missing."""
+    start = end - missing.shape[1] * step
+    rows = []
     for i in map(int, np.flatnonzero(missing.any(1))):
-        begun = int(np.argmax(part.scored[i]))
+        begun = int(np.argmin(missing[i]))
         for a, b in runs(missing[i]):
             if a >= begun and b - a >= _SHORTEST_GAP:
-                note(keys[i], "gap", a, b, "nothing was reported; left out")
+                rows.append((*keys[i], "gap", start + a * step, start + b * step, b - a, _NOT_REPORTED))
     return pl.DataFrame(rows, schema=DIAGNOSTIC_SCHEMA, orient="row")

@@ -6,13 +6,16 @@ Where the capacity is known and demand is not above it, growth is logistic with 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
 from data.outcome import Forecast
 from data.panel import FloatArray, Panel
+from models.features.calendar import SpecialDay
 from models.features.seasons import Seasons
 from models.forecasters.per_series import forecast_each
 
@@ -23,6 +26,8 @@ class Prophet:
 
     country: str | None = None
     """ISO code of the country whose public holidays are added."""
+    holidays: Mapping[str, tuple[SpecialDay, ...]] = field(default_factory=dict)
+    """Subject -> holidays of its own calendar, past and ahead."""
     capped: bool = True
     """Whether the capacity caps growth."""
     samples: int = 300
@@ -37,7 +42,7 @@ class Prophet:
             times = np.datetime64(start, "us") + np.arange(len(demand) + horizon) * np.timedelta64(
                 history.step // timedelta(microseconds=1), "us"
             )
-            return self._fitted(demand, times, cap, horizon, levels)
+            return self._fitted(demand, times, cap, horizon, levels, history.keys[row].subject)
 
         return forecast_each(history, horizon, levels, "prophet", model, seasons, max(10, seasons.day))
 
@@ -48,6 +53,7 @@ class Prophet:
         cap: float | None,
         horizon: int,
         levels: tuple[float, ...],
+        subject: str,
     ) -> FloatArray:
         import pandas as pd
         from prophet import Prophet as Library
@@ -66,6 +72,7 @@ class Prophet:
             found = Library(
                 growth="linear" if cap is None else "logistic",
                 uncertainty_samples=self.samples,
+                holidays=_holiday_frame(self.holidays.get(subject, ()), times),
             )
             if self.country is not None:
                 found.add_country_holidays(country_name=self.country)
@@ -75,6 +82,24 @@ class Prophet:
             np.random.set_state(state)  # noqa: NPY002
         quantiles: FloatArray = np.quantile(np.asarray(draws, float), levels, axis=1).T
         return quantiles
+
+
+def _holiday_frame(
+    days: tuple[SpecialDay, ...], times: np.ndarray[tuple[int], np.dtype[np.datetime64]]
+) -> Any:
+    """The library's frame of the holidays that happened in the history; None where none did.
+
+    One that is only ahead would get an effect that nothing was learned from.
+    """
+    import pandas as pd
+
+    present = {str(day) for day in np.unique(times.astype("datetime64[D]"))}
+    seen = [special for special in days if special.day.isoformat() in present]
+    if not seen:
+        return None
+    return pd.DataFrame(
+        {"holiday": [one.name for one in seen], "ds": pd.to_datetime([one.day for one in seen])}
+    )
 
 
 def _cap(demand: FloatArray, capacity: FloatArray) -> float | None:

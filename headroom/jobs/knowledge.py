@@ -1,0 +1,116 @@
+"""Knowledge: what the store's events, the inventory and the settings say about whoever is forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from data.panel import Panel
+from data.series import Window
+from headroom.jobs.run import Run
+from headroom.settings import ForecastSettings
+from models.features.calendar import PUBLIC_HOLIDAY, SpecialDay, public_holidays, zone_named
+from models.features.known import Expected, Known, Membership, Stretch, nearest
+from models.forecaster import Forecaster
+from models.forecasters import FORECASTERS
+from models.forecasters.informed import Informed
+
+HOLIDAY = "holiday"
+"""The kind of an event that is a holiday rather than an incident."""
+
+
+def informed(model: str, known: Mapping[str, Known]) -> Informed:
+    """A forecaster by name, told what is known."""
+    forecaster: Forecaster = FORECASTERS[model]()
+    return Informed(forecaster, known)
+
+
+def known_of(run: Run, panels: Iterable[Panel], horizon: timedelta) -> dict[str, Known]:
+    """Subject -> what is known of it, for every subject of the panels that anything is known of.
+
+    Raises:
+        ConfigError: the settings name a country or a time zone that does not exist.
+    """
+    settings = run.settings.forecast
+    subjects = sorted({key.subject for panel in panels for key in panel.keys})
+    window = Window(
+        min((p.start for p in panels), default=run.now),
+        max((p.end for p in panels), default=run.now) + horizon,
+    )
+    owned = run.store.frame("resources_now")
+    member = Membership(
+        dict(owned.filter(pl.col("service").is_not_null()).select("resource", "service").iter_rows()),
+        dict(owned.filter(pl.col("site").is_not_null()).select("resource", "site").iter_rows()),
+    )
+    events = run.store.frame("events_between", start=window.start, end=window.end)
+    return known_from(subjects, member, events, settings, window)
+
+
+def known_from(
+    subjects: Iterable[str],
+    member: Membership,
+    events: pl.DataFrame,
+    settings: ForecastSettings,
+    window: Window,
+) -> dict[str, Known]:
+    """The same from an events frame (ts, ends_at, subject, kind, description)."""
+    masks: dict[str, list[Stretch]] = {}
+    feasts: dict[str, list[SpecialDay]] = {}
+    for ts, ends_at, subject, kind, description in events.iter_rows():
+        begin, end = _utc(ts), _utc(ends_at) if ends_at is not None else _utc(ts)
+        if kind == HOLIDAY:
+            feasts.setdefault(subject, []).extend(_days(begin, end, description or PUBLIC_HOLIDAY))
+        elif kind in settings.masked_events:
+            masks.setdefault(subject, []).append(Stretch(Window(begin, end), kind, description or ""))
+    expected: dict[str, list[Expected]] = {}
+    for event in settings.known_events:
+        expected.setdefault(event.subject, []).append(
+            Expected(Window(event.start, event.end), event.factor, event.description)
+        )
+    for region in settings.calendars.values():
+        public_holidays(region, window.start.date(), window.end.date())
+    for zone in settings.zones.values():
+        zone_named(zone)
+
+    found = {}
+    for subject in subjects:
+        names = member.names(subject)
+        country = nearest(settings.calendars, names)
+        days = [day for name in names for day in feasts.get(name, ())]
+        if country is not None:
+            # The day after the window: midnight of a place comes up to a day before or after that of UTC.
+            days += public_holidays(country, window.start.date() - _DAY, window.end.date() + _DAY)
+        one = Known(
+            tuple(stretch for name in names for stretch in masks.get(name, ())),
+            _once(days),
+            tuple(event for name in names for event in expected.get(name, ())),
+            nearest(settings.zones, names),
+        )
+        if one != Known():
+            found[subject] = one
+    return found
+
+
+_DAY = timedelta(days=1)
+
+
+def _once(days: Iterable[SpecialDay]) -> tuple[SpecialDay, ...]:
+    """In order, one per day; a calendar's name wins over a nameless event."""
+    named: dict[date, SpecialDay] = {}
+    for special in days:
+        if special.day not in named or named[special.day].name == PUBLIC_HOLIDAY:
+            named[special.day] = special
+    return tuple(named[day] for day in sorted(named))
+
+
+def _days(begin: datetime, end: datetime, name: str) -> list[SpecialDay]:
+    """The days that a holiday event names: its dates, whatever the zone."""
+    last = max(begin, end - timedelta(microseconds=1)).date()
+    count = (last - begin.date()).days + 1
+    return [SpecialDay(begin.date() + k * _DAY, name) for k in range(count)]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
