@@ -14,8 +14,8 @@ from data.migrate import migrate
 from data.query import naive, row_of
 
 ROW_GROUP = 491_520
-"""Rows that DuckDB packs together. A column of a group starts a block of 256 KiB, and what is left of its last
-one is mostly lost: with the default of 122,880 rows a column of 13 bits a value takes 17."""
+"""Rows that DuckDB packs together. A column of a group starts a block of 256 KiB, and what is left of its
+last one is mostly lost: with the default of 122,880 rows a column of 13 bits a value takes 17."""
 
 _ROUNDED = "SELECT * REPLACE (six_digits(mean, max) AS mean, six_digits(p95, max) AS p95)"
 """Rollups of earlier programs are not rounded yet."""
@@ -58,6 +58,9 @@ class CompactReport:
     bytes_after: int
     """The same where rewriting it would have made it larger: the file then stayed."""
     removed: Removed = Removed()
+
+
+FOR_EVER = Retention()
 
 
 def forget(connection: duckdb.DuckDBPyConnection, retention: Retention, now: datetime) -> Removed:
@@ -103,7 +106,6 @@ def rewrite(
     compacted = path.with_name(path.name + ".compacted")
     for leftover in (compacted, wal_of(compacted)):  # of a compaction that was killed
         leftover.unlink(missing_ok=True)
-    connection.execute("CHECKPOINT")
     quoted = str(compacted).replace("'", "''")
     with duckdb.connect() as fresh:
         # Through ATTACH, because only it takes the size of row groups; the tables remember it.

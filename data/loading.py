@@ -39,7 +39,7 @@ class Loaded:
     replaced: int = 0
     """Another value than the stored one came; it won, the earlier one is in `rejected`."""
     unchanged: int = 0
-    """Already there with the same value, or of a day of which only rollups are kept (data.compact.Retention)."""
+    """Already there with the same value; or of a day of which only rollups are kept (see Retention)."""
     rejected: int = 0
     """Could not be used, including those the source itself rejected."""
     newest_sample: datetime | None = None

@@ -1,8 +1,8 @@
 """The order of rows in which DuckDB packs them best, measured on files of 3 to 60 million samples.
 
-A column is packed by what changes from row to row. Moment after moment, the series numbers count up and start
-again: the one step back costs a byte and more in every block. Counted up in one moment and down in the next (a
-snake), every step is +1, 0 or -1 and costs two bits. So is it with the times of series after series.
+A column is packed by what changes from row to row. Moment after moment, the series numbers count up and
+start again: the one step back costs a byte and more in every block. Counted up in one moment and down in the
+next (a snake), every step is +1, 0 or -1 and costs two bits. So it is with times, series after series.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,9 @@ import duckdb
 import polars as pl
 
 from data.audit import Audit
-from data.compact import CompactReport, Retention, forget, rewrite, wal_of
+from data.billing import BillLoaded, record_bill, refresh_months
+from data.bills import BillBatch
+from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
 from data.errors import StoreLocked, StoreUnavailable, UnknownName
 from data.frames import Batch, Inventory
 from data.inventory import record
@@ -52,6 +54,7 @@ MEASURED = frozenset(
         "raw_since",
         "bills",
         "bill_conformance",
+        "bill_months",
         "snapshot",
         "schema_version",
     }
@@ -176,6 +179,30 @@ class Store:
             rejected = record(self._connection, inventory, now=moment)
             Audit(self._connection, run_id, source, moment).keep(rejected)
 
+    def record_bill(
+        self,
+        origin: str,
+        batches: Iterable[BillBatch],
+        *,
+        run_id: str,
+        source: str,
+        now: datetime | None = None,
+    ) -> BillLoaded:
+        """Records a bill in place of what the same file (`origin`) said before.
+
+        All of it or, when `batches` raises, nothing.
+        """
+        moment = now or datetime.now(UTC)
+        with self._transaction():
+            return record_bill(
+                self._connection, origin, batches, Audit(self._connection, run_id, source, moment)
+            )
+
+    def refresh_bill_months(self) -> None:
+        """Sums the bills by month anew; after bills or the inventory changed."""
+        with self._transaction():
+            refresh_months(self._connection)
+
     def refresh_rollups(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Refreshes the rollups of days that loads touched; returns how many series-days that were."""
         return refresh(self._connection, progress)
@@ -206,7 +233,7 @@ class Store:
 
     def compact(
         self,
-        retention: Retention = Retention(),
+        retention: Retention = FOR_EVER,
         *,
         now: datetime | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -218,6 +245,7 @@ class Store:
         if retention.samples is not None:
             self.refresh_rollups()
         removed = forget(self._connection, retention, now or datetime.now(UTC))
+        self._connection.execute("CHECKPOINT")
         before = self.path.stat().st_size
         compacted = rewrite(self._connection, self.path, progress)
         row = row_of(self._connection, "SELECT count(*) FROM samples") or (0,)

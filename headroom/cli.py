@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from data.errors import ConfigError, HeadroomError, UnknownName
-from headroom.commands import advice, bills, collect, config, demo, files, jobs, look, store
+from headroom.commands import advice, bills, collect, config, demo, files, jobs, look, upkeep
 
 cli = typer.Typer(
     name="headroom",
@@ -24,7 +24,7 @@ cli = typer.Typer(
     epilog="Exit status: 0 done, 1 a source or the store failed, 2 settings or usage are wrong,"
     " 3 no answer, 130 interrupted.",
 )
-for commands in (config, collect, jobs, bills, store, advice, look, files, demo):
+for commands in (config, collect, jobs, bills, upkeep, advice, look, files, demo):
     commands.add_to(cli)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import polars as pl
+
 from data.snapshot import Snapshot
 from data.store import Store
 from headroom.jobs.run import clock
@@ -11,6 +13,7 @@ from headroom.settings import Settings
 
 _RUNS = 8
 _REASONS = 8
+_MONTHS = 6
 
 
 def describe(settings: Settings) -> str:
@@ -24,6 +27,8 @@ def describe(settings: Settings) -> str:
         runs = store.frame("status_runs", count=_RUNS)
         rejected = store.frame("status_rejected", count=_REASONS)
         newest = store.newest_sample()
+        bills = store.frame("bills_files")
+        reconciled = store.frame("bills_reconciled")
     lines = [f"store      {settings.store_path} ({settings.store_path.stat().st_size / 1e6:,.0f} MB)"]
     lines.append(
         f"holds      {counts['samples']:,} samples of {counts['series']:,} series"
@@ -37,6 +42,7 @@ def describe(settings: Settings) -> str:
         else "published  nothing yet; `headroom run` does it"
     )
     lines += ["", "last steps", *(_run_line(row) for row in runs.iter_rows(named=True))]
+    lines += _bill_lines(bills, reconciled)
     lines += ["", "rejected rows"]
     if rejected.is_empty():
         lines.append("  none")
@@ -44,6 +50,30 @@ def describe(settings: Settings) -> str:
         f"  {row['source']:<16} {row['rows']:>10,}  {row['reason']}" for row in rejected.iter_rows(named=True)
     ]
     return "\n".join(lines)
+
+
+def _bill_lines(bills: pl.DataFrame, reconciled: pl.DataFrame) -> list[str]:
+    """How many charges are known, and how far the computed costs are from them, newest month first."""
+    if bills.is_empty():
+        return []
+    files = bills["origin"].n_unique()
+    lines = [
+        "",
+        f"bills      {bills['charges'].sum():,} charges of {files:,} files; bill against computed cost",
+    ]
+    for row in reconciled.reverse().head(_MONTHS).iter_rows(named=True):
+        money = f"{row['billed']:>14,.2f} billed"
+        if row["computed"] is None:
+            compared = row["note"]
+        else:
+            share = "" if row["share"] is None else f" ({100 * row['share']:+.1f} %)"
+            compared = f"{row['computed']:>14,.2f} computed, residual {row['residual']:,.2f}{share}"
+        lines.append(
+            f"  {row['month']:%Y-%m}  {row['provider'][:16]:<16} {row['currency']} {money}  {compared}"
+        )
+    if reconciled.height > _MONTHS:
+        lines.append(f"  and {reconciled.height - _MONTHS:,} more months and providers")
+    return lines
 
 
 def _run_line(row: dict[str, object]) -> str:

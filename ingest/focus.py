@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from data.billing import summed
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA, MONEY, BillBatch
 from data.errors import ConfigError, SourceError
 from data.frames import UTC_TIME, empty
@@ -38,7 +39,7 @@ _AMERICAN = ("%m/%d/%y", "%m/%d/%Y", "%m/%d/%y %H:%M", "%m/%d/%Y %H:%M:%S")
 
 @dataclass(frozen=True, slots=True)
 class Bills:
-    """Reads FOCUS bills, versions 1.0 to 1.4; every field is a setting of `[bills]`."""
+    """Reads FOCUS bills, versions 1.0 to 1.4; every field is a setting of `[bills.NAME]`."""
 
     paths: tuple[str, ...]
     """Files (CSV or Parquet, text also as .gz or .zst), with * and ** as in a shell; Parquet also at s3://."""
@@ -63,7 +64,7 @@ class Bills:
             SourceError: if a file cannot be read, or has no cost, currency or start of charges.
         """
         for path in self.files():
-            yield from self._read(path)
+            yield from self.read(path)
 
     def _format(self) -> Format:
         return Format(separator=self.separator, encoding=self.encoding)
@@ -80,7 +81,8 @@ class Bills:
             found.extend(matches)
         return found
 
-    def _read(self, path: str) -> Iterator[BillBatch]:
+    def read(self, path: str) -> Iterator[BillBatch]:
+        """Yields the charges of one file; raises as `pull` does."""
         known: list[str] = []
 
         def wanted(columns: list[str]) -> list[str]:
@@ -117,17 +119,7 @@ class Bills:
 
 def conformance(batches: list[BillBatch]) -> pl.DataFrame:
     """CONFORMANCE_SCHEMA of all batches together: one row per file, column and finding."""
-    if not batches:
-        return empty(CONFORMANCE_SCHEMA)
-    return (
-        pl.concat([batch.conformance for batch in batches])
-        .group_by("origin", "column", "finding", maintain_order=True)
-        .agg(
-            pl.when(pl.col("rows").count() > 0).then(pl.col("rows").sum()).alias("rows"),
-            pl.col("example").drop_nulls().first(),
-        )
-        .select(*CONFORMANCE_SCHEMA)
-    )
+    return summed(pl.concat([empty(CONFORMANCE_SCHEMA), *(batch.conformance for batch in batches)]))
 
 
 class _Conformance:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    source: Annotated[str | None, typer.Argument(help="One configured source; default all.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(help="One configured source or set of bills; default all.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     dry_run: Annotated[
@@ -23,21 +25,30 @@ def ingest(
     ] = False,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Load measurements of the configured sources, and refresh the rollups.
+    """Load measurements of the configured sources and cloud bills, and refresh the rollups.
 
     Example: headroom ingest servers --since 2026-11-01
     """
+    from headroom.commands.bills import show_bills
     from headroom.jobs import ingest as job
+    from headroom.jobs.bills import configured_bills, load_bills
 
     with opened(settings_file) as run:
-        summaries = job.ingest(
-            run, only=source, since=moment(since, "--since"), until=moment(until, "--until"), dry_run=dry_run
-        )
-    if not summaries:
+        settings = run.settings
+        start, end = moment(since, "--since"), moment(until, "--until")
+        is_bill = source in settings.bills and source not in settings.source
+        configured_bills(settings)  # what is configured wrongly must not stop a run halfway
+        summaries = [] if is_bill else job.ingest(run, only=source, since=start, until=end, dry_run=dry_run)
+        # After the inventory, which says whose the charges are.
+        bills = load_bills(run, only=source, dry_run=dry_run) if is_bill or source is None else []
+        deviations = None if dry_run or not bills else run.store.frame("bills_conformance")
+    if not summaries and not bills:
         typer.echo("no sources are configured; add a [source.NAME] table to the settings", err=True)
         raise typer.Exit(2)
-    show(summaries, dry_run)
-    if any(summary.error for summary in summaries):
+    if summaries:
+        show(summaries, dry_run)
+    show_bills(bills, deviations)
+    if any(summary.error for summary in summaries) or any(bill.errors for bill in bills):
         raise typer.Exit(1)
 
 

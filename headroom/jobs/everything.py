@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headroom.jobs.bills import configured_bills, load_bills
 from headroom.jobs.decide import decide
 from headroom.jobs.forecast import forecast
 from headroom.jobs.ingest import SourceSummary, ingest
@@ -18,7 +19,9 @@ def everything(run: Run) -> list[SourceSummary]:
     Raises:
         HeadroomError: there is nothing to forecast from, or a step cannot work.
     """
+    configured_bills(run.settings)
     summaries = ingest(run)
+    summaries += [bill.as_source() for bill in load_bills(run)]
     forecast(run)
     verify(run)
     decide(run)

@@ -1,0 +1,137 @@
+"""Bills: read the configured FOCUS files, record what they charge, say what does not conform."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.billing import BillLoaded
+from data.errors import ConfigError, HeadroomError, UnknownName
+from data.loading import Loaded
+from headroom.jobs.ingest import SourceSummary
+from headroom.jobs.run import Run
+from headroom.progress import Advance
+from headroom.settings import Settings
+from ingest.focus import Bills
+
+STEP = "bills"
+
+
+@dataclass(slots=True)
+class BillSummary:
+    """What one configured bill brought in one run."""
+
+    name: str
+    files: int = 0
+    loaded: BillLoaded = field(default_factory=BillLoaded)
+    seconds: float = 0.0
+    errors: list[str] = field(default_factory=list)
+
+    def counts(self) -> Loaded:
+        """As the rows of a run: charges of a file that was there before are replaced ones."""
+        loaded = self.loaded
+        return Loaded(
+            new=max(loaded.charges - loaded.replaced, 0),
+            replaced=min(loaded.charges, loaded.replaced),
+            rejected=loaded.rejected,
+        )
+
+    def as_source(self) -> SourceSummary:
+        """The same as a row beside those of sources."""
+        error = "; ".join(self.errors) or None
+        return SourceSummary(f"bills {self.name}", self.loaded.rows_read, self.counts(), self.seconds, error)
+
+
+def configured_bills(settings: Settings, only: str | None = None) -> dict[str, Bills]:
+    """Every configured bill by name, or the one asked for.
+
+    Raises:
+        ConfigError: a bill is configured wrongly.
+        UnknownName: `only` names none.
+    """
+    if only is not None and only not in settings.bills:
+        raise UnknownName("bill", only, settings.bills)
+    return {
+        name: _built(name, table, settings) for name, table in settings.bills.items() if only in (None, name)
+    }
+
+
+def _built(name: str, table: Mapping[str, Any], settings: Settings) -> Bills:
+    try:
+        return Bills.from_table(table, settings.root)
+    except ConfigError as error:
+        raise ConfigError(f"[bills.{name}]: {error}") from error
+
+
+def load_bills(run: Run, *, only: str | None = None, dry_run: bool = False) -> list[BillSummary]:
+    """Records every configured bill, or `only` one; a file that cannot be read does not stop the others.
+
+    A file takes the place of what it said before, so loading it again changes nothing. `dry_run` reads
+    everything and writes nothing.
+
+    Raises:
+        ConfigError: a bill is configured wrongly.
+        UnknownName: `only` names none.
+    """
+    configured = configured_bills(run.settings, only)
+    summaries = [_load(run, name, bills, dry_run=dry_run) for name, bills in configured.items()]
+    if configured and not dry_run:
+        run.store.refresh_bill_months()
+    return summaries
+
+
+def origin_of(path: str, root: Path) -> str:
+    """The name a file is known by: from the settings' folder on, however the program was started."""
+    if "://" in path:
+        return path
+    return os.path.relpath(Path(path).resolve(), root.resolve())
+
+
+def _load(run: Run, name: str, bills: Bills, *, dry_run: bool) -> BillSummary:
+    summary = BillSummary(name)
+    started = time.perf_counter()
+    with run.steps.step(f"Load bills {name}") as advance:
+        if dry_run:
+            _files(run, bills, summary, advance, dry_run=True)
+        else:
+            with run.record(STEP, name) as report:
+                _files(run, bills, summary, advance, dry_run=False)
+                loaded = summary.loaded
+                report.rows_read = loaded.rows_read
+                report.loaded = summary.counts()
+                if summary.errors:
+                    report.outcome = "partly" if loaded.charges else "failed"
+                    report.message = summary.errors[0]
+    summary.seconds = time.perf_counter() - started
+    return summary
+
+
+def _files(run: Run, bills: Bills, summary: BillSummary, advance: Advance, *, dry_run: bool) -> None:
+    try:
+        paths = bills.files()
+    except HeadroomError as error:
+        summary.errors.append(str(error))
+        return
+    for place, path in enumerate(paths, start=1):
+        try:
+            if dry_run:
+                for batch in bills.read(path):
+                    summary.loaded += BillLoaded(
+                        batch.rows_read, batch.charges.height, 0, batch.rejected.height
+                    )
+            else:
+                summary.loaded += run.store.record_bill(
+                    origin_of(path, run.settings.root),
+                    bills.read(path),
+                    run_id=run.run_id,
+                    source=summary.name,
+                    now=run.now,
+                )
+            summary.files += 1
+        except HeadroomError as error:
+            summary.errors.append(str(error))
+        advance(place, len(paths))
