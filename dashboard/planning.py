@@ -152,8 +152,13 @@ def progress_for(estate: Estate, choices: Mapping[str, Choice]) -> list[Realised
     start = min(choice.at for choice in accepted) - timedelta(days=2)
     start = min(start, estate.as_of - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
     hourly = snapshot.panel("hour", subjects=names, window=Window(start, estate.as_of + HOUR))
+    known = pl.col("valid_from").is_null() | (pl.col("valid_from") <= estate.as_of)
+    over = pl.col("valid_to") <= estate.as_of
     versions = read_estate(
-        snapshot.frame("resource_versions").filter(pl.col("resource").is_in(names)),
+        snapshot.frame("resource_versions")
+        .filter(pl.col("resource").is_in(names) & known)
+        # What ends after the last hour measured was still in force then, and so was its price.
+        .with_columns(pl.when(over).then("valid_to").alias("valid_to")),
         snapshot.frame("services_now"),
         estate.as_of,
     ).versions

@@ -1,0 +1,255 @@
+"""Advice from the command line, on a small sample fleet that was worked through: every answer in files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from dashboard.estate import Estate
+from dashboard.planning import choice_about
+from data.app_state import AppState
+from data.choice import Verdict
+from data.snapshot import Snapshot
+from headroom.cli import main
+from headroom.demo import prepare
+from headroom.jobs.actions import progress
+from headroom.settings import Settings, load
+
+CONCLUSIONS = (
+    "findings",
+    "metric_findings",
+    "recommendations",
+    "exhaustion",
+    "resource_costs",
+    "monthly_costs",
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("advice")]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """About twenty machines and 400 days, with a replay of four weeks."""
+    return prepare(tmp_path_factory.mktemp("advice") / "fleet", scale=0.08)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def headroom(settings: Settings, *words: str) -> Ended:
+    """The command line in this process, as `headroom` starts it: a process each would take a second each."""
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["headroom", *words, "-c", str(settings.file)])
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return Ended(status, out.getvalue(), err.getvalue())
+
+
+def said(settings: Settings, *words: str) -> str:
+    done = headroom(settings, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tables(settings: Settings, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Exported tables as bytes."""
+    return {name: said(settings, "export", name).encode() for name in names}
+
+
+def test_two_decisions_from_the_same_inputs_are_the_same_bytes(fleet: Settings) -> None:
+    seen = []
+    for _ in range(2):
+        said(fleet, "decide")
+        said(fleet, "publish")
+        seen.append(tables(fleet, CONCLUSIONS))
+    assert seen[0] == seen[1]
+    assert len(seen[0]["findings"].splitlines()) > 20
+
+
+def test_savings_never_exceed_the_cost(fleet: Settings) -> None:
+    with Snapshot.open(fleet.published) as snapshot:
+        advised, costs = snapshot.table("recommendations"), snapshot.table("resource_costs")
+    both = advised.join(costs, on="resource").drop_nulls(["saving", "monthly_cost"])
+    assert both.height > 20
+    assert both.filter(pl.col("saving") > pl.col("monthly_cost")).is_empty()
+    assert both.filter(pl.col("saving") > 0)["saving"].sum() <= costs["monthly_cost"].sum()
+
+
+def test_the_run_replayed_every_policy_per_tier_and_a_new_replay_takes_its_place(fleet: Settings) -> None:
+    with Snapshot.open(fleet.published) as snapshot:
+        before = snapshot.table("replay_scores")
+    assert set(before["metric"]) == {"cpu", "memory"} and set(before["hold_days"]) == {7}
+    assert {"marginal", "vpa", "krr", "compute_optimizer", "azure_advisor", "aria", "kubecost"} <= set(
+        before["policy"]
+    )
+    assert before["tier"].null_count() and before["tier"].drop_nulls().n_unique() >= 2
+    assert before.filter(pl.col("policy") == "marginal")["target_breach"].n_unique() == 3
+    out = fleet.root / "scores.csv"
+    text = said(fleet, "replay", "--metric", "cpu", "--policy", "vpa", "--days", "14", "--out", str(out))
+    assert "vpa" in text and "marginal" not in text
+    said(fleet, "replay", "--metric", "cpu", "--policy", "vpa", "--catalog", "--hold-days", "28")
+    said(fleet, "publish")
+    with Snapshot.open(fleet.published) as snapshot:
+        after = snapshot.table("replay_scores")
+    own = pl.col("metric").eq("cpu") & pl.col("policy").eq("vpa") & pl.col("tier").is_null()
+    kinds = after.filter(own).select("hold_days", "sizes").unique().sort("hold_days").rows()
+    assert kinds == [(7, "any"), (28, "catalog")]
+    week = after.filter(own & (pl.col("hold_days") == 7))
+    written = pl.read_csv(out).filter(pl.col("tier").is_null())
+    assert week["entity_windows"][0] == written["entity_windows"][0]
+    assert week["starts_at"][0] > before["starts_at"].min()
+    others = pl.col("policy") != "vpa"
+    assert after.filter(others).height == before.filter(others).height, "other policies' scores stay"
+
+
+def test_a_part_of_the_fleet_is_replayed_but_not_kept(fleet: Settings) -> None:
+    with Snapshot.open(fleet.published) as snapshot:
+        site = snapshot.frame("resources_now").filter(pl.col("kind") == "vm")["site"].mode()[0]
+        kept = snapshot.table("replay_scores")
+    done = headroom(fleet, "replay", "--metric", "cpu", "--policy", "krr", "--site", site)
+    assert done.returncode == 0 and "not kept" in done.stderr
+    said(fleet, "publish")
+    with Snapshot.open(fleet.published) as snapshot:
+        assert snapshot.table("replay_scores").height == kept.height
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("replay", "--policy", "vap"), 2, "unknown policy 'vap'; did you mean vpa?"),
+        (("replay", "--metric", "cpus"), 2, "unknown metric 'cpus'; did you mean cpu?"),
+        (("replay", "--site", "atlantis"), 2, "unknown site 'atlantis'"),
+        (("replay", "--target-breach", "5"), 2, "between 0 and 1"),
+        (("replay", "--start-day", "5000"), 1, "needs at least 5001 days"),
+        (("replay", "--metric", "storage", "--catalog"), 2, "without --catalog"),
+        (("what-if",), 2, "say what happens"),
+        (("what-if", "--driver", "nobody=4"), 2, "unknown service 'nobody'"),
+        (("what-if", "--driver", "storefront=much"), 2, "'much' is not a number"),
+        (("what-if", "--grow", "storefront=-1"), 2, "above 0"),
+        (("what-if", "--lose", "planet=mars"), 2, "none of resource, service, site, provider"),
+        (("what-if", "--lose", "site=mars"), 2, "unknown site 'mars'"),
+        (("what-if", "--saved", "nothing"), 2, "unknown scenario 'nothing'"),
+        (("apply-text", "--format", "chef"), 2, "unknown format 'chef'"),
+        (("apply-text", "--resource", "nobody"), 2, "'nobody'"),
+        (("decision", "nobody", "accept"), 2, "'nobody'"),
+        (("decision", "nobody", "perhaps"), 2, "unknown verdict 'perhaps'"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    fleet: Settings, words: tuple[str, ...], status: int, message: str
+) -> None:
+    done = headroom(fleet, *words)
+    assert (done.returncode, done.stderr.count("Traceback")) == (status, 0), done.stderr
+    assert message in done.stderr
+
+
+def test_growth_costs_more_than_the_baseline_and_is_saved_under_its_name(fleet: Settings) -> None:
+    text = said(fleet, "what-if", "--grow", "storefront=4", "--save", "four times the shop")
+    assert "against the baseline" in text
+    extra = float(text.splitlines()[-1].split()[0].replace(",", ""))
+    assert extra > 0
+    again = said(fleet, "what-if", "--saved", "four times the shop")
+    assert again.splitlines()[-1] == text.splitlines()[-1]
+    with closing(AppState(fleet.app_state_url)) as state:
+        (saved,) = state.scenarios()
+    assert float(saved.document["outcome"]["extra"]) == pytest.approx(extra, abs=0.005)
+    lost = said(fleet, "what-if", "--lose", "service=storefront", "--launch", "checkout:cpu=8,memory=16")
+    assert "note:" in lost
+
+
+def test_verdicts_change_the_plan_and_the_texts(fleet: Settings) -> None:
+    with Snapshot.open(fleet.published) as snapshot:
+        advised = snapshot.table("recommendations").filter(
+            (pl.col("action") != "keep") & (pl.col("saving") > 0)
+        )
+    first, second = advised.sort("saving", descending=True)["resource"][:2]
+    whole = said(fleet, "plan", "--left-out")
+    assert f"{first}: " in whole and "a month now" in whole
+    refused = headroom(fleet, "decision", first, "dismiss")
+    assert refused.returncode == 2 and "needs a reason" in refused.stderr
+    late = headroom(fleet, "decision", second, "defer", "--until", "2001-01-01")
+    assert late.returncode == 2 and "over already" in late.stderr
+    said(fleet, "decision", first, "dismiss", "--reason", "the vendor demands it")
+    said(fleet, "decision", second, "defer", "--until", "2999-01-01")
+    less = said(fleet, "plan", "--left-out")
+    assert f"not {first}: " in less and "dismissed: the vendor demands it" in less
+    assert f"not {second}: " in less and "deferred until 2999-01-01" in less
+    text = said(fleet, "apply-text")
+    assert first.replace("-", "") not in text.replace("\\", "").replace("-", "").split("## ", 1)[1]
+    named = said(fleet, "apply-text", "--resource", first)
+    assert first in named.replace("\\", "")
+    for verdict in (first, second):
+        said(fleet, "decision", verdict, "withdraw")
+    assert said(fleet, "plan", "--left-out") == whole
+
+
+def test_texts_are_read_by_their_own_formats(fleet: Settings) -> None:
+    done = {
+        form: headroom(fleet, "apply-text", "--format", form)
+        for form in ("terraform", "kubernetes", "ansible")
+    }
+    assert any(one.returncode == 0 for one in done.values())
+    assert all(one.returncode in (0, 3) for one in done.values())
+    for form in ("kubernetes", "ansible"):
+        if done[form].returncode == 0:
+            assert [document for document in yaml.safe_load_all(done[form].stdout) if document]
+    again = headroom(fleet, "apply-text", "--format", "ansible")
+    assert again.stdout == done["ansible"].stdout
+
+
+def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_path: Path) -> None:
+    """Another type was accepted two days ago, the inventory has it since yesterday: what it saves is measured."""
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    settings = load(copy / "headroom.toml", environ={})
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        estate = Estate(snapshot)
+        advised = estate.recommendations.filter(
+            (pl.col("action") == "resize_type")
+            & (pl.col("saving") > 0)
+            & (pl.col("to_type") != pl.col("from_type"))
+        ).sort("resource")
+        assert advised.height, "something in the sample fleet is advised to be another type"
+        row = advised.row(0, named=True)
+        before = estate.as_of - timedelta(days=2)
+        state.choose(choice_about(estate, row["resource"], Verdict.ACCEPT, before))
+    assert [str(one.progress) for one in progress(settings)] == ["pending"]
+    file = copy / "inventory" / "resources.csv"
+    listed = pl.read_csv(file, infer_schema=False)
+    newest = listed.filter(pl.col("resource") == row["resource"]).sort("valid_from").tail(1)
+    changed = newest.with_columns(
+        instance_type=pl.lit(row["to_type"]),
+        valid_from=pl.lit(f"{estate.as_of - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"),
+    )
+    pl.concat([listed, changed]).write_csv(file)
+    for step in ("ingest", "decide", "publish"):
+        said(settings, step)
+    (found,) = progress(settings)
+    assert (found.choice.resource, str(found.progress)) == (row["resource"], "applied")
+    assert found.since == estate.as_of - timedelta(days=1)
+    assert found.saving == row["saving"] > 0, "cost before minus cost since is what was promised"
+    assert found.breach_after is not None
