@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -13,9 +13,12 @@ import polars as pl
 from data.errors import ConfigError, StoreUnavailable, UnknownName
 from data.panel import Panel
 from headroom.jobs.forecast import parts_of, subjects
+from headroom.jobs.knowledge import informed, known_of
 from headroom.jobs.run import Run
 from models.evaluation.backtest import backtest as score
 from models.fanout import fan_out
+from models.features.known import Known, mask_windows
+from models.features.masks import masked
 from models.forecasters import FORECASTERS
 
 Grain = Literal["hour", "day"]
@@ -62,10 +65,13 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
     horizon = question.horizon or _HORIZON[question.grain]
     scores: list[pl.DataFrame] = []
     with run.record("backtest") as report:
-        for scope, panel in subjects(run, question.grain, newest).scopes():
-            asked = _asked(panel, question)
+        scopes = subjects(run, question.grain, newest).scopes()
+        known = known_of(run, [panel for _, panel in scopes], horizon * scopes[0][1].step)
+        for scope, panel in scopes:
+            # What was labelled as not normal is neither learned from nor asked for.
+            asked = _asked(masked(panel, mask_windows(panel, known)), question)
             for model in models:
-                work = partial(_score, model, horizon, question.folds)
+                work = partial(_score, model, known, horizon, question.folds)
                 with run.steps.step(f"{model}, {scope}s") as advance:
                     done = 0
                     for part, rows in fan_out(work, parts_of(asked, _PART), run.settings.processes):
@@ -96,8 +102,8 @@ def _asked(panel: Panel, question: Question) -> Panel:
     return panel.take(rows)
 
 
-def _score(model: str, horizon: int, folds: int, panel: Panel) -> pl.DataFrame:
-    return score(panel, FORECASTERS[model](), model, horizon, folds)
+def _score(model: str, known: Mapping[str, Known], horizon: int, folds: int, panel: Panel) -> pl.DataFrame:
+    return score(panel, informed(model, known), model, horizon, folds)
 
 
 def _summary(scores: pl.DataFrame) -> pl.DataFrame:

@@ -90,7 +90,9 @@ def summary_scores(
     if scores is None or notes is None:
         return None
     whole = scores.filter((pl.col("model") == model) & (pl.col("band") == "all"))
-    said = notes.group_by("subject", "metric", maintain_order=True).agg(notes=pl.col("note").str.join("; "))
+    said = notes.group_by("subject", "metric", maintain_order=True).agg(
+        notes=pl.col("note").unique(maintain_order=True).str.join("; ")
+    )
     keys = pl.DataFrame(
         {"subject": [key.subject for key in panel.keys], "metric": [key.metric for key in panel.keys]},
         schema={"subject": pl.String, "metric": pl.String},

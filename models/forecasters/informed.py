@@ -65,10 +65,11 @@ class Informed:
         score = getattr(inner, "forecast_scored", None)
         if scored and score is not None:
             made, scores, notes = score(panel, longer, levels)
-            notes = _noted(notes, changes, history, panel)
         else:
             made = inner.forecast(panel, longer, levels)
             scores, notes = pl.DataFrame(schema=SCORE_SCHEMA), pl.DataFrame(schema=DIAGNOSTIC_SCHEMA)
+        if scored:
+            notes = _noted(notes, changes, history, panel)
         return replace(made, quantiles=_adjusted(made, changes, history), paths=None), scores, notes
 
     def _inner(self) -> Forecaster:
