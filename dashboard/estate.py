@@ -73,6 +73,20 @@ class Estate:
         return self.snapshot.table("forecast_series")
 
     @cached_property
+    def scores(self) -> pl.DataFrame:
+        """One row per forecast series that was scored on past cutoffs: see `page_scores.sql`."""
+        return self.snapshot.frame("page_scores")
+
+    @cached_property
+    def forecast_actuals(self) -> pl.DataFrame:
+        """What came of earlier forecasts, in the newest comparison."""
+        return self.snapshot.frame("page_actuals")
+
+    @cached_property
+    def reliability(self) -> pl.DataFrame:
+        return self.snapshot.table("reliability")
+
+    @cached_property
     def replay_scores(self) -> pl.DataFrame:
         return self.snapshot.table("replay_scores")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import polars as pl
 from dash import html
@@ -14,6 +15,7 @@ from dashboard.history import DEFAULT_SPAN, SPANS, read_fan
 from dashboard.view import View
 from dashboard.widgets import Children, graph, key, mark, named, nothing, tabs
 from data.reading import Scope
+from models.evaluation.trust import WEEKS, Trust, trust
 
 
 def pick(asked: str, known: Sequence[str], default: str) -> str:
@@ -107,14 +109,27 @@ def track_record(view: View, scope: str, subject: str, metric: str, grain: str) 
         return "No forecast was made of it."
     row = rows.row(0, named=True)
     slots = text.plural(row["history_slots"], "hour" if grain == "hour" else "day")
-    parts = [f"Made by {row['made_by']} from {slots} of history"]
-    if text.known(row["relative_error"]):
-        parts.append(f"right to within {text.percent(row['relative_error'])} on average over past weeks")
-    if text.known(row["coverage_80"]):
-        parts.append(f"its 80 % band held {text.percent(row['coverage_80'])} of the time")
-    words = "; ".join(parts) + "."
+    words = f"Made by {row['made_by']} from {slots} of history."
+    trusted = how_right(view, scope, subject, metric, grain)
+    if trusted:
+        words += f" {text.sentence(trusted.sentence())}"
     if row["refusal"]:
         words += f" {text.sentence(row['refusal'])}"
     if row["notes"]:
         words += f" {text.sentence(row['notes'])}"
     return words
+
+
+def how_right(view: View, scope: str, subject: str, metric: str, grain: str) -> Trust | None:
+    """How right its forecasts were: of what came in the last weeks, else on past cutoffs."""
+    series = {"grain": grain, "scope": scope, "subject": subject, "metric": metric}
+    mine = [pl.col(name) == value for name, value in series.items()]
+    since = view.estate.as_of - timedelta(weeks=WEEKS)
+    return trust(
+        view.estate.snapshot.frame("forecast_actuals_of", **series, since=since),
+        pl.concat(
+            frame.filter(*mine).select("relative_error", "coverage_90")
+            for frame in (view.estate.forecast_series, view.estate.scores)
+        ),
+        view.estate.as_of,
+    )

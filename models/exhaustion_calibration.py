@@ -32,7 +32,8 @@ _SPACING = 30
 """Usual days between two cutoffs."""
 _TRUST = 8.0
 """Weight of what is believed before: about that of forty answers near one half."""
-_BINS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+BINS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+"""Edges of the bins of stated probabilities."""
 
 ANSWER_SCHEMA: Mapping[str, pl.DataType] = {
     "subject": pl.String(),
@@ -128,11 +129,11 @@ def reliability(
     said = answers.filter(pl.col("stated").is_not_nan())
     if corrections is not None:
         said = said.with_columns(corrected(said, corrections).alias("stated"))
-    edges = list(_BINS[1:-1])
+    edges = list(BINS[1:-1])
     number = sum((pl.col("stated") >= edge).cast(pl.Int64) for edge in edges) + pl.lit(0, pl.Int64)
     return (
         said.with_columns(
-            number.replace_strict(dict(enumerate(_BINS[:-1])), return_dtype=pl.Float64).alias("bin")
+            number.replace_strict(dict(enumerate(BINS[:-1])), return_dtype=pl.Float64).alias("bin")
         )
         .group_by("days", "bin")
         .agg(pl.col("stated").mean(), pl.col("happened").mean().alias("happened"), pl.len().alias("n"))

@@ -13,6 +13,7 @@ from dashboard.figures.coverage import coverage_chart
 from dashboard.figures.frontier import Score, frontier_chart
 from dashboard.page import Page
 from dashboard.proof import pick
+from dashboard.track import reliability, what_came, with_scores
 from dashboard.view import View
 from dashboard.widgets import Children, Column, columns, graph, link, nothing, page, section, table, tabs
 from data.series import UNITS
@@ -34,10 +35,8 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
             ),
         )
     grain = pick(grain, list(GRAINS), "hour")
-    resources = view.here(everything.filter(pl.col("scope") == "resource"), "subject")
-    services = everything.filter((pl.col("scope") == "service") & pl.col("subject").is_in(view.services))
-    rows = pl.concat([resources, services]).filter(pl.col("grain") == grain)
-    scored = rows.filter(pl.col("relative_error").is_not_null() & pl.col("relative_error").is_not_nan())
+    rows = with_scores(_here(view, everything.filter(pl.col("grain") == grain)), view.estate.scores)
+    scored = rows.filter(pl.col("relative_error").is_not_null())
     entries = [
         (words, view.link("/accuracy", grain=key, metric=metric), key == grain)
         for key, words in GRAINS.items()
@@ -45,13 +44,22 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
     return page(
         answer(rows, scored, grain),
         tabs("Horizon", *entries),
-        _by_metric(view, rows)
+        _by_metric(rows)
         if rows.height
         else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
+        what_came(_here(view, view.estate.forecast_actuals.filter(pl.col("grain") == grain))),
         columns(_coverage(view, rows), _makers(rows), className="even") if rows.height else None,
         _worst(view, scored) if scored.height else None,
+        reliability(view.estate.reliability) if grain == "day" else None,
         _replay(view, metric, grain),
     )
+
+
+def _here(view: View, frame: pl.DataFrame) -> pl.DataFrame:
+    """Resources and services of this place, resources first."""
+    resources = view.here(frame.filter(pl.col("scope") == "resource"), "subject")
+    services = frame.filter((pl.col("scope") == "service") & pl.col("subject").is_in(view.services))
+    return pl.concat([resources, services])
 
 
 def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
@@ -59,7 +67,8 @@ def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
     kind = "Hourly" if grain == "hour" else "Daily"
     if scored.is_empty():
         return (
-            f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet."
+            f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet;"
+            f" `headroom backtest --grain {grain}` does it."
         )
     error = scored["relative_error"].median()
     held = scored["coverage_80"].drop_nulls().drop_nans().mean()
@@ -84,18 +93,16 @@ def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(pl.col("metric").replace_strict(order, default=99, return_dtype=pl.Int32), "metric")
 
 
-def _by_metric(view: View, rows: pl.DataFrame) -> Component:
-    clean = [pl.col(name).fill_nan(None) for name in ("relative_error", "scaled_error", "bias")]
+def _by_metric(rows: pl.DataFrame) -> Component:
     sums = _ordered(
         rows.group_by("scope", "metric").agg(
             pl.len().alias("series"),
-            clean[0].median().alias("error"),
-            clean[0].quantile(0.9).alias("error_90"),
-            clean[1].median().alias("scaled"),
-            (clean[1] < 1).mean().alias("better"),
-            clean[2].median().alias("bias"),
-            pl.col("coverage_80").fill_nan(None).mean().alias("c80"),
-            pl.col("coverage_90").fill_nan(None).mean().alias("c90"),
+            pl.col("relative_error").median().alias("error"),
+            pl.col("relative_error").quantile(0.9).alias("error_90"),
+            pl.col("ratio").median(),
+            (pl.col("ratio") < 1).mean().alias("better"),
+            pl.col("coverage_80").mean().alias("c80"),
+            pl.col("coverage_90").mean().alias("c90"),
         )
     ).sort("scope", descending=True, maintain_order=True)
     body: list[list[Children]] = [
@@ -105,7 +112,7 @@ def _by_metric(view: View, rows: pl.DataFrame) -> Component:
             f"{row['series']:,}",
             text.percent(row["error"]),
             text.percent(row["error_90"]),
-            _ratio(row["scaled"]),
+            _ratio(row["ratio"]),
             text.percent(row["better"], 0),
             text.percent(row["c80"]),
             text.percent(row["c90"]),
@@ -125,13 +132,14 @@ def _by_metric(view: View, rows: pl.DataFrame) -> Component:
         Column(
             "Against last week",
             numeric=True,
-            hint="Error divided by that of repeating the last season; below 1 is better",
+            hint="Error divided by that of repeating the week before, on the same past cutoffs;"
+            " median over series, below 1 is better",
         ),
         Column(
             "Better than it",
             numeric=True,
             wide_only=True,
-            hint="Share of series whose forecast beats repeating the last season",
+            hint="Share of series whose forecast beats repeating the week before",
         ),
         Column("80 % band held", numeric=True),
         Column("90 % band held", numeric=True, wide_only=True),
@@ -144,9 +152,9 @@ def _by_metric(view: View, rows: pl.DataFrame) -> Component:
 def _coverage(view: View, rows: pl.DataFrame) -> Component:
     sums = _ordered(
         rows.group_by("metric").agg(
-            pl.col("coverage_80").fill_nan(None).mean(),
-            pl.col("coverage_90").fill_nan(None).mean(),
-            pl.col("coverage_80").fill_nan(None).count().alias("series"),
+            pl.col("coverage_80").mean(),
+            pl.col("coverage_90").mean(),
+            pl.col("coverage_80").count().alias("series"),
         )
     ).filter(pl.col("series") > 0)
     if sums.is_empty():
@@ -200,7 +208,7 @@ def _worst(view: View, scored: pl.DataFrame) -> Component:
             text.metric(row["metric"]),
             row["made_by"],
             text.percent(row["relative_error"]),
-            _ratio(row["scaled_error"]),
+            _ratio(row["ratio"]),
             text.percent(row["coverage_80"]),
             html.Span(text.sentence(row["notes"] or ""), className="range"),
         ]

@@ -141,7 +141,7 @@ def test_the_jump_is_an_event_and_the_calm_ones_are_not(settings: Settings) -> N
         event = newest.table("events").row(0, named=True)
     assert (event["subject"], event["kind"], event["ends_at"]) == ("jump", "accuracy_drift", None)
     assert event["ts"] == END - HOUR
-    assert event["description"].startswith("cpu forecasts since 10 Feb were off by 6")
+    assert event["description"].startswith("hourly cpu forecasts since 10 Feb were off by 6")
 
 
 def test_the_services_median_is_the_sum_of_its_resources(settings: Settings) -> None:

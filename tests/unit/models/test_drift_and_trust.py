@@ -41,8 +41,8 @@ def test_drift_opens_once_and_says_what_is_wrong() -> None:
             "ends_at": None,
             "subject": "a",
             "kind": ACCURACY_DRIFT,
-            "description": "cpu forecasts since 4 Mar were off by 24 % of demand, past cutoffs promised 9 %;"
-            " the 90 % band held 41 % of the time",
+            "description": "hourly cpu forecasts since 4 Mar were off by 24 % of demand, past cutoffs"
+            " promised 9 %; the 90 % band held 41 % of the time",
         }
     ]
     assert drift_events(rows, events).is_empty()
@@ -86,7 +86,7 @@ def test_one_event_for_all_metrics_of_a_subject_and_the_worst_one_leads() -> Non
     )
     event = drift_events(rows, NONE).row(0, named=True)
     assert event["description"].startswith(
-        "memory (and cpu) forecasts since 4 Mar were off by 90 % of demand"
+        "hourly memory (and cpu) forecasts since 4 Mar were off by 90 % of demand"
     )
     still_open = drift_events(rows, NONE)
     half = actuals(actual(), actual(**BAD, metric="memory"))
