@@ -55,3 +55,19 @@ def test_a_notebook_runs_as_a_program(notebook: Path, published: Path) -> None:
         timeout=120,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_replay_scores_every_policy_and_draws_the_frontier(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADROOM_PUBLISHED", str(published))
+    _, names = loaded(ROOT / "notebooks" / "replay.py").app.run()
+    scores = names["scores"]
+    assert set(scores["policy"]) == set(names["POLICIES"]) and scores["entity_windows"].min() > 0
+    assert names["history"].slots // 24 - names["start_day"] == 14
+    assert names["calibration"]["target_breach"].to_list() == [0.0025, 0.005, 0.01, 0.02]
+    held = names["calibration"]["allocated"].to_list()
+    assert held == sorted(held, reverse=True), "a tighter target never holds less"
+    assert names["rules"].height == 3 * 3 * 4
+    assert {trace.name for trace in names["figure"].data} == {"marginal", "other policies"}
+    names["snapshot"].close()
