@@ -129,7 +129,8 @@ def sentence(scenario: Scenario, answer: WhatIf) -> str:
     if scenario.events and all(isinstance(event, LostCapacity) for event in scenario.events):
         money = f"takes {text.money(_elsewhere(answer), answer.currency)} a month more elsewhere"
     elif abs(extra) < Decimal("0.005"):
-        money = "changes no cost"
+        unknown = answer.sizes["cost_then"].null_count()
+        money = "takes sizes whose price is not known" if unknown else "changes no cost"
     else:
         share = f" ({text.percent(abs(extra / baseline))})" if baseline else ""
         amount = text.money(abs(extra), answer.currency)
