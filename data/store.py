@@ -19,7 +19,8 @@ from data.audit import Audit
 from data.billing import BillLoaded, record_bill, refresh_months
 from data.bills import BillBatch
 from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
-from data.errors import StoreLocked, StoreUnavailable, UnknownName
+from data.errors import HeadroomError, StoreLocked, StoreUnavailable, UnknownName
+from data.faults import store_error
 from data.frames import Batch, Inventory
 from data.inventory import record
 from data.loading import Loaded, load
@@ -126,9 +127,11 @@ class Store:
         return cls(path, connection)
 
     def close(self) -> None:
-        self._connection.close()
-        if self._lock:
-            self._lock.release()
+        try:
+            self._connection.close()
+        finally:
+            if self._lock:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +139,14 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        """Closes. A full disk, too little memory and a damaged file become a StoreUnavailable here."""
+        try:
+            self.close()
+        except duckdb.Error as failed:
+            raise store_error(self.path, error or failed) or failed from failed
+        fault = None if isinstance(error, HeadroomError) else store_error(self.path, error)
+        if fault is not None:
+            raise fault from error
 
     # What was measured
 

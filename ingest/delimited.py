@@ -16,7 +16,7 @@ import polars as pl
 
 from data.errors import SourceError
 from ingest.blocks import Block, blocks
-from ingest.pieces import LINE, Piece, rejections
+from ingest.pieces import LINE, Piece, no_rows, rejections
 
 WHITESPACE = "whitespace"
 """Separator that stands for any run of spaces and tabs."""
@@ -78,6 +78,8 @@ def read_delimited(path: Path, how: Delimited) -> Iterator[Piece]:
         raise SourceError(f"{path}: has no header line; set header = false if it never has one")
     if not names:
         raise SourceError(f"{path}: has no rows")
+    if not first:  # so that the header is looked at
+        yield Piece(no_rows(names))
 
 
 def _after(block: Block, skip: int) -> tuple[bytes, int]:

@@ -180,11 +180,11 @@ class Files:
             return needed or columns[:1]
 
         for piece in read_file(path, self._format(), wanted):
+            if reading is None and piece.rows.width:
+                wanted([name for name in piece.rows.columns if name != LINE])
             if piece.rows.is_empty():
                 yield Batch(FileSamples.nothing(), piece.rejected, piece.rejected.height)
                 continue
-            if reading is None:
-                wanted([name for name in piece.rows.columns if name != LINE])
             assert reading is not None
             if rates is not None:
                 piece = replace(piece, rows=piece.rows.with_columns(pl.lit(1.0).alias(EVENT)))

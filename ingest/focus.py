@@ -92,11 +92,11 @@ class Bills:
 
         first = True
         for piece in read_file(path, self._format(), wanted):
+            if not known and piece.rows.width:
+                wanted(piece.rows.columns)
             if piece.rows.is_empty():
                 yield BillBatch(empty(BILL_SCHEMA), rejected=piece.rejected, rows_read=piece.rejected.height)
                 continue
-            if not known:
-                wanted(piece.rows.columns)
             notes = _Conformance(path)
             if first:
                 notes.columns(known, version_of(known) if self.version == "auto" else self.version)

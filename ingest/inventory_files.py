@@ -151,9 +151,11 @@ class InventoryFiles:
             if not full:
                 full = [pl.DataFrame(schema={LINE: pl.Int64})]
             rows = pl.concat(full)
+        if rows.width <= 1:  # an empty list of YAML
+            return Cells(path, rows, pl.concat(rejected))
         ours = {theirs: name for name, theirs in self.columns.get(table, {}).items()}
         for theirs in ours:
-            if theirs not in rows.columns and rows.height:
+            if theirs not in rows.columns:
                 known = [name for name in rows.columns if name != LINE]
                 raise SourceError(f"{path}: no column {theirs!r}{instead(theirs, known)}")
         rows = rows.rename(ours, strict=False)

@@ -133,7 +133,7 @@ def _table(
     """The rows of a table in its types with where they came from; what cannot be is noted."""
     parts = [pl.DataFrame(schema={**schema, **_ORIGIN})]
     for one in cells.get(table, ()):
-        if not one.rows.height:
+        if one.rows.width <= 1:  # LINE alone: lists of YAML may be empty
             continue
         for name in _KEYS[table]:
             if name not in one.rows.columns:

@@ -57,17 +57,23 @@ def rejections(origin: str, rows: Sequence[tuple[int | None, str, str | None]]) 
     )
 
 
+def no_rows(names: Sequence[str]) -> pl.DataFrame:
+    """The rows of a text file that has a header and nothing else."""
+    return pl.DataFrame(schema={**dict.fromkeys(names, pl.String()), LINE: pl.Int64()})
+
+
 def check_columns(origin: str, needed: Iterable[str], known: Sequence[str]) -> None:
-    """Raises SourceError for the first column that is needed and not there."""
-    for name in needed:
-        if name not in known:
-            raise missing_column(origin, name, known)
+    """Raises SourceError where columns that are needed are not there."""
+    missing = [name for name in needed if name not in known]
+    if missing:
+        raise missing_column(origin, missing[0], known, missing[1:])
 
 
-def missing_column(origin: str, name: str, known: Iterable[str]) -> SourceError:
-    """The error for a column the settings name and the file has not; says what it has."""
+def missing_column(origin: str, name: str, known: Iterable[str], further: Sequence[str] = ()) -> SourceError:
+    """The error for columns the settings name and the file has not; says what it has."""
     names = [column for column in known if column != LINE]
     near = difflib.get_close_matches(name, names, n=1)
     shown = ", ".join(repr(column) for column in names[:12]) + (" …" if len(names) > 12 else "")
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return SourceError(f"{origin}: no column {name!r}; {hint}it has {shown or 'none'}")
+    more = f" (nor {', '.join(repr(one) for one in further)})" if further else ""
+    return SourceError(f"{origin}: no column {name!r}{more}; {hint}it has {shown or 'none'}")

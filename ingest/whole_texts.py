@@ -11,7 +11,7 @@ import polars as pl
 from data.errors import SourceError
 from ingest.blocks import blocks
 from ingest.delimited import Delimited, distinct, fields_of
-from ingest.pieces import LINE, Piece, rejections
+from ingest.pieces import LINE, Piece, no_rows, rejections
 
 LARGEST = 128 * 2**20
 """Bytes of a transposed file, which can only be read whole."""
@@ -71,6 +71,7 @@ def read_fixed_width(path: Path, how: Delimited, starts: tuple[int, ...]) -> Ite
     """
     names = list(how.columns)
     pending = how.header
+    yielded = False
     for block in blocks(path, encoding=how.encoding, line_limit=how.line_limit):
         if block.too_long:
             reason = f"line is longer than {how.line_limit:,} bytes"
@@ -99,8 +100,11 @@ def read_fixed_width(path: Path, how: Delimited, starts: tuple[int, ...]) -> Ite
                 f"{path}: {len(starts)} columns are found but {len(names)} named; set field_starts"
             )
         yield _sliced(lines, names, starts, str(path))
+        yielded = True
     if pending or not names:
         raise SourceError(f"{path}: has no header line")
+    if not yielded:  # so that the header is looked at
+        yield Piece(no_rows(names))
 
 
 def _spans(starts: tuple[int, ...]) -> list[tuple[int, int | None]]:

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from data.frames import Batch
+from data.audit import KEPT_REJECTED
+from data.frames import REJECTED_SCHEMA, Batch
 from data.loading import Loaded
 from data.store import Store
 from tests.store_frames import MONDAY, NOW, Row, load, samples, stored
@@ -55,7 +56,7 @@ def plain_loop(batches: list[list[Row]]) -> tuple[dict[tuple[object, ...], Row],
             counts["unchanged"] += 1
         else:
             counts["replaced"] += 1
-            replaced.append(str(kept[key][3]))
+            replaced.append(f"{resource} metric={metric} value={kept[key][3]}")
         kept[key] = (*key, *measured)
     return kept, Loaded(**counts), replaced
 
@@ -85,10 +86,49 @@ def test_any_batches_leave_what_a_plain_loop_leaves(store: Store, batches: list[
         counts.rejected,
     )
     audit = [raw for reason, raw in rejected(store, prefix) if reason == "replaced by a later value"]
-    assert sorted(raw.split(" value=")[1].split(" ")[0] for raw in audit) == sorted(replaced)
-    assert len(rejected(store, prefix)) == total.replaced + total.rejected
+    earlier = {raw.split(f" resource={prefix}")[1].split(" value_max=")[0] for raw in audit}
+    assert earlier == set(replaced)
+    # What came again in a later batch is kept once.
+    assert (
+        len(set(rejected(store, prefix))) <= len(rejected(store, prefix)) <= total.replaced + total.rejected
+    )
+    assert bool(rejected(store, prefix)) == bool(total.replaced + total.rejected)
     newest = max((row[0] for row in kept.values()), default=None)
     assert total.newest_sample == (None if newest is None else MONDAY + timedelta(minutes=newest))  # type: ignore[arg-type]
+
+
+def test_bad_rows_that_come_again_are_no_news(store: Store) -> None:
+    def bad(count: int, line: int = 1, text: str = "x") -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "origin": ["m.csv"] * count,
+                "line": [line + i for i in range(count)],
+                "reason": ["value is NaN"] * count,
+                "raw": [text] * count,
+            },
+            schema=REJECTED_SCHEMA,
+        )
+
+    def told(source: str) -> tuple[int, int]:
+        counts = store.frame("health_rejected").filter(pl.col("source") == source)["rows"].sum()
+        return store.frame("rejected_of", source=source).height, counts
+
+    def load_bad(rejections: pl.DataFrame, source: str) -> int:
+        batch = Batch(samples([(0, "of-bad", "cpu", 1.0)]), rejections)
+        return store.load(batch, run_id="r", source=source, now=NOW).rejected
+
+    for _ in range(2):
+        assert load_bad(bad(3), "noisy") == 3
+        assert told("noisy") == (3, 3)
+    load_bad(bad(5), "noisy")  # two lines were appended to the file
+    assert told("noisy") == (5, 5)
+    load_bad(bad(1, text="another"), "noisy")  # another text in a line known for another one
+    assert told("noisy") == (6, 6)
+    load_bad(bad(5), "another source")
+    assert told("another source") == (5, 5)
+    for _ in range(2):  # more than are kept
+        load_bad(bad(KEPT_REJECTED + 7), "flood")
+        assert told("flood") == (KEPT_REJECTED, KEPT_REJECTED + 7)
 
 
 DISTINCT = st.lists(

@@ -26,6 +26,7 @@ CREATE TEMP TABLE asked (place UINTEGER, series_id INTEGER, ts TIMESTAMP);
 CREATE TEMP TABLE corrected (stored_row BIGINT);
 CREATE TEMP TABLE earlier (series_id INTEGER, ts TIMESTAMP, old_value DOUBLE, old_value_max DOUBLE,
     old_capacity DOUBLE);
+CREATE TEMP TABLE refused (place UINTEGER, origin VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR);
 CREATE TEMP TABLE touching (series_id INTEGER, day DATE);
 CREATE TEMP TABLE stale (series_id INTEGER, day DATE);
 CREATE TEMP TABLE fresh_hour AS FROM rollup_hour;

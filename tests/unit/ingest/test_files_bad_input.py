@@ -21,10 +21,25 @@ def test_missing_column_names_the_file_and_what_is_there(tmp_path: Path) -> None
 
 def test_missing_column_in_parquet_and_ndjson(tmp_path: Path) -> None:
     pl.DataFrame({"ts": ["2024-05-01"], "x": [1]}).write_parquet(tmp_path / "m.parquet")
-    with pytest.raises(SourceError, match=r"m\.parquet: no column 'resource'"):
+    with pytest.raises(SourceError, match=r"m\.parquet: no column 'resource' \(nor 'metric', "):
         read(tmp_path / "m.parquet")
-    with pytest.raises(SourceError, match=r"m\.ndjson: no column 'resource'; it has 'ts', 'x'"):
+    with pytest.raises(
+        SourceError,
+        match=r"m\.ndjson: no column 'resource' \(nor 'metric', 'unit', 'value'\); it has 'ts', 'x'",
+    ):
         read_text(tmp_path, '{"ts": 1, "x": 2}\n', "m.ndjson")
+
+
+@pytest.mark.parametrize("setting", [{}, {"fixed_width": True}, {"skip_matching": "^#"}])
+def test_a_header_alone_is_looked_at(tmp_path: Path, setting: dict[str, object]) -> None:
+    told = r"m\.csv: no column 'ts' \(nor 'resource', 'metric', 'unit', 'value'\); it has 'time"
+    with pytest.raises(SourceError, match=told):
+        read_text(tmp_path, "time,host\n", **setting)
+
+
+def test_a_file_that_has_no_rows_yet_is_no_error(tmp_path: Path) -> None:
+    samples, rejected = read_text(tmp_path, PLAIN)
+    assert samples.is_empty() and rejected.is_empty()
 
 
 @pytest.mark.parametrize(
