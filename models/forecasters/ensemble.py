@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from data.panel import FloatArray
 from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
 from models.forecasters.conformal import Bands, Residuals, apart
+from models.forecasters.fresh_jump import FreshJump, moves
 from models.forecasters.ladder import Rung
 from models.forecasters.members.batch import Batch
 from models.forecasters.preparation import Prepared
 
+_GRID = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
+"""Levels between which a distribution is taken to be straight where two are mixed."""
 NAIVES = ("last_value", "naive_day", "naive_week")
 """Members that every forecast is measured against."""
 
@@ -31,6 +34,13 @@ class Backtest:
     spread: FloatArray
     """(cutoffs, n, horizon) size of errors expected at each slot."""
     bands: Bands
+    jumps: tuple[FreshJump, ...]
+    """Per cutoff."""
+
+    def quantiles(self, batch: Batch, levels: tuple[float, ...]) -> FloatArray:
+        """(cutoffs, n, horizon, levels) what would have been forecast."""
+        made = zip(self.path, self.spread, self.jumps, strict=True)
+        return np.stack([spread_out(batch, self.bands, *one, levels) for one in made])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +84,33 @@ def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...]
     error = np.where((bound > 0) & (actual < past), np.nan, actual - past)
     bands = Bands.of(Residuals(error, past, rung.offsets, phase, day, batch.teaches, _least_error(batch)))
     spread = bands.spread(now, (t + steps) % day)
-    quantiles = banded(batch, now, spread, bands.quantiles(levels))
+    newest = [batch.raw[:, cutoff - 1] for cutoff in cutoffs]
+    unit = batch.seasons.recent / 7
+    gone = np.array([moves(path, at, unit) for path, at in zip(past, newest[1:], strict=True)])
+    jump = FreshJump.of(now, newest[0], gone, unit)
+    quantiles = spread_out(batch, bands, now, spread, jump, levels)
     backtest = None
     if every:
+        jumps = tuple(FreshJump.of(past[i], newest[1 + i], np.delete(gone, i, axis=0), unit) for i in every)
         past_spread = np.stack([bands.spread(past[i], phase[i], i) for i in every])
         naive = {name: paths[names.index(name), 1:].astype(float) for name in NAIVES if name in names}
-        backtest = Backtest(actual, past, naive, past_spread, bands)
+        backtest = Backtest(actual, past, naive, past_spread, bands, jumps)
     return Combined(quantiles, backtest, names)
+
+
+def spread_out(
+    batch: Batch,
+    bands: Bands,
+    path: FloatArray,
+    spread: FloatArray,
+    jump: FreshJump,
+    levels: tuple[float, ...],
+) -> FloatArray:
+    """(n, horizon, levels) the path with its bands, mixed with where a fresh jump has left demand."""
+    if not (jump.share > 0).any():
+        return banded(batch, path, spread, bands.quantiles(levels))
+    grid = tuple(sorted({*_GRID, *levels}))
+    return jump.mixed(banded(batch, path, spread, bands.quantiles(grid)), grid, levels)
 
 
 def banded(batch: Batch, path: FloatArray, spread: FloatArray, shares: FloatArray) -> FloatArray:

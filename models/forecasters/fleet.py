@@ -19,7 +19,7 @@ from models.evaluation.losses import seasonal_scale
 from models.evaluation.scores import SCORE_SCHEMA, score_table
 from models.features.seasons import Seasons
 from models.forecasters.diagnostics import DIAGNOSTIC_SCHEMA, diagnostic_rows
-from models.forecasters.ensemble import Backtest, banded, combined
+from models.forecasters.ensemble import Backtest, combined
 from models.forecasters.fallback import FALLBACK, last_value_quantiles
 from models.forecasters.ladder import chunks, rung
 from models.forecasters.preparation import Prepared, prepared
@@ -144,11 +144,8 @@ def backtest_scores(keys: list[SeriesKey], backtest: Backtest, part: Prepared) -
     batch = part.batch
     day = batch.seasons.day
     scale = seasonal_scale(np.where(part.scored, batch.raw, np.nan), day)
-    shares = backtest.bands.quantiles(SCORED_LEVELS)
-    bands = np.stack(
-        [banded(batch, path, wide, shares) for path, wide in zip(backtest.path, backtest.spread, strict=True)]
-    )
-    actual = backtest.actual
-    out = [score_table(keys, "fleet", actual, backtest.path, scale, day, bands, SCORED_LEVELS)]
+    bands = backtest.quantiles(batch, SCORED_LEVELS)
+    actual, middle = backtest.actual, bands[..., SCORED_LEVELS.index(0.5)]
+    out = [score_table(keys, "fleet", actual, middle, scale, day, bands, SCORED_LEVELS)]
     out += [score_table(keys, name, actual, path, scale, day) for name, path in backtest.naive.items()]
     return out
