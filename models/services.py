@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
 from data.panel import FloatArray, Panel
 from data.series import SeriesKey
+
+SILENT_FOR = timedelta(days=7)
+"""A member that has not reported for longer is gone; until then its service has a gap, not a fall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,8 @@ def aggregate(resources: Panel, service_of: Mapping[str, str], tolerance: float 
 
     A slot is unreported (NaN) when members that exist at that time but did not report usually make up
     more than `tolerance` of the service's demand; a smaller gap is left out of the sum. A member exists
-    from its first to its last reported slot. Capacity is the sum of the known capacities; unknown when no
-    member's is known.
+    from its first reported slot until a week after its last: silent for less is missing, not gone.
+    Capacity is the sum of the known capacities; unknown when no member's is known.
 
     Args:
         resources: n series of resources; resources without a service are left out.
@@ -48,7 +52,9 @@ def aggregate(resources: Panel, service_of: Mapping[str, str], tolerance: float 
     starts = np.cumsum([0, *(len(groups[key]) for key in keys[:-1])])
     demand = resources.demand[order]
     reported = np.isfinite(demand)
-    exists = np.logical_or.accumulate(reported, 1) & np.logical_or.accumulate(reported[:, ::-1], 1)[:, ::-1]
+    last = np.where(reported.any(1), resources.slots - 1 - np.argmax(reported[:, ::-1], 1), -1)
+    slots = np.arange(resources.slots)
+    exists = np.logical_or.accumulate(reported, 1) & (slots <= (last + SILENT_FOR // resources.step)[:, None])
     usual = np.array(
         [np.median(row[ok]) if ok.any() else 0.0 for row, ok in zip(demand, reported, strict=True)]
     )

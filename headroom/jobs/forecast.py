@@ -181,7 +181,7 @@ def subjects(run: Run, grain: Literal["hour", "day"], newest: datetime) -> Subje
         everything = run.store.panel("hour", window=window)
     else:
         # The last day counts only when it is over: a morning has not seen its peak.
-        end = (newest + timedelta(minutes=5)).replace(hour=0, minute=0, second=0, microsecond=0)
+        end = (newest + HOUR).replace(hour=0, minute=0, second=0, microsecond=0)
         window = Window(end - timedelta(days=settings.days_history_days), end)
         everything = run.store.panel("day", window=window, statistic="max")
     held = np.array([key.metric in set(Metric) for key in everything.keys], bool)

@@ -29,3 +29,12 @@ def test_a_member_that_does_not_exist_yet_is_not_missing() -> None:
 
 def test_no_members_is_an_empty_panel() -> None:
     assert len(aggregate(panel("1 2"), {}).panel) == 0
+
+
+def test_a_member_silent_for_days_leaves_a_gap_and_is_gone_after_a_week() -> None:
+    days = 24
+    answer = aggregate(panel(f"9x9 _x{9 * days - 1}", f"1x{9 * days + 9}"), {"r0": "web", "r1": "web"})
+    demand = answer.panel.demand[0]
+    assert demand[9] == 10
+    assert np.isnan(demand[10 : 10 + 7 * days]).all()
+    assert (demand[10 + 7 * days :] == 1).all()
