@@ -25,7 +25,7 @@ from ingest.landing import Kind, Landing, LandingFull
 WRITE_PATH, OTLP_PATH = "/api/v1/write", "/v1/metrics"
 LARGEST = 32 * 2**20
 """Bytes of a request as sent."""
-RETRY_AFTER = 30
+RETRY_AFTER = 10
 """Seconds after which a sender should try again."""
 
 

@@ -25,8 +25,8 @@ def rates(readings: pl.DataFrame, by: Sequence[str], longest_gap: timedelta | No
 
     Args:
         readings: `ts`, `value` and the columns `by`; optional are `bits` (null = never wraps), `limit`
-            (highest possible increase per second) and `start` (since when the counter counts; a later start
-            than that of the reading before is a reset, even if the counter is higher by now).
+            (highest possible increase per second) and `start` (since when the counter counts; a start after
+            the reading before is a reset, even if the counter is higher by now).
         longest_gap: readings further apart say nothing about the time between them.
 
     Returns:
@@ -43,7 +43,6 @@ def rates(readings: pl.DataFrame, by: Sequence[str], longest_gap: timedelta | No
     pairs = ordered.with_columns(
         pl.col("ts").shift().over(by).alias("since"),
         pl.col("value").shift().over(by).alias("before"),
-        pl.col("start").shift().over(by).alias("start_before"),
     ).filter(pl.col("since").is_not_null())
     if longest_gap is not None:
         pairs = pairs.filter(pl.col("ts") - pl.col("since") <= longest_gap)
@@ -58,7 +57,7 @@ def rates(readings: pl.DataFrame, by: Sequence[str], longest_gap: timedelta | No
         .otherwise(wrapped < size.cast(whole) / 2)
     )
     fell = now < before
-    restarted = (pl.col("start") > pl.col("start_before")).fill_null(False)
+    restarted = (pl.col("start") > pl.col("since")).fill_null(False)
     increase = (
         pl.when(restarted | (fell & ~possible.fill_null(False)))
         .then(now)

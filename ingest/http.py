@@ -75,10 +75,10 @@ class Http:
         self._next = clock()
         headers = {"User-Agent": "headroom", **connection.headers}
         if connection.token_variable:
-            headers["Authorization"] = f"Bearer {_secret(connection.token_variable)}"
+            headers["Authorization"] = f"Bearer {secret(connection.token_variable)}"
         auth = None
         if connection.user:
-            auth = httpx.BasicAuth(connection.user, _secret(connection.password_variable))
+            auth = httpx.BasicAuth(connection.user, secret(connection.password_variable))
         self._client = httpx.Client(
             headers=headers, auth=auth, verify=connection.verify, timeout=connection.timeout, trust_env=False
         )
@@ -152,7 +152,12 @@ def _parses(url: str) -> bool:
     return True
 
 
-def _secret(variable: str) -> str:
+def secret(variable: str) -> str:
+    """What the environment variable holds.
+
+    Raises:
+        ConfigError: it is not set, or empty.
+    """
     secret = os.environ.get(variable, "") if variable else ""
     if not secret:
         raise ConfigError(

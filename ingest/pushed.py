@@ -24,7 +24,8 @@ from ingest import otlp, remote_write
 from ingest.from_table import from_table
 from ingest.landing import Kind, Record, Torn, records, remove, seal, segments
 from ingest.pieces import rejections
-from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList, samples_of
+from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList
+from ingest.slots import samples_of
 from ingest.times import length_of_time
 
 READINGS_AT_ONCE = 1_000_000
@@ -213,11 +214,11 @@ def _bounds(known: pl.DataFrame, step: timedelta, lateness: timedelta) -> pl.Dat
 
 
 def _kept(known: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
-    """What later readings need: all since the bound, and of each counter the last one before it."""
+    """What later readings need: all since the bound, and of each series the last one before it."""
     marked = known.join(bounds, on=GROUP, how="left")
     since = marked.filter(pl.col("ts") >= pl.col("bound"))
     before = (
-        marked.filter((pl.col("ts") < pl.col("bound")) & (pl.col("kind") == "counter"))
+        marked.filter(pl.col("ts") < pl.col("bound"))
         .sort("ts")
         .unique(SERIES, keep="last", maintain_order=True)
     )

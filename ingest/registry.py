@@ -9,6 +9,7 @@ from ingest.files import Files
 from ingest.host import Host
 from ingest.prometheus import Prometheus
 from ingest.pushed import Pushed
+from ingest.snmp import Snmp
 from ingest.source import Source
 from ingest.sysstat import Sysstat
 
@@ -18,6 +19,7 @@ SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
         "host": Host,
         "landing": Pushed,
         "prometheus": Prometheus,
+        "snmp": Snmp,
         "sysstat": Sysstat,
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs
 from data.series import Window
 from ingest.landing import Kind, Landing
 from ingest.pushed import STATE
+from tests.peers.test_snmp import agent
 from tests.standin import Asked, Reply, ended
 from tests.standin import start as start_server
 from tests.unit.ingest.payloads import node_scrape
@@ -51,6 +53,20 @@ LONG_AGO = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=
 
 def _host(folder: Path) -> SourceCase:
     return SourceCase(settings={"interval": 0.1, "count": 2}, broken=None, window=LONG_AGO, live=True)
+
+
+def _snmp(folder: Path) -> SourceCase:
+    """A real agent; skips where there is none."""
+    stack = ExitStack()
+    address = stack.enter_context(agent(folder))
+    common = {"timeout": 0.3, "retries": 0, "interval": 0.1}
+    return SourceCase(
+        settings={"hosts": [address], "community_variable": "HEADROOM_TEST_COMMUNITY", **common},
+        broken={"hosts": ["127.0.0.1:1"], **common},
+        window=LONG_AGO,
+        live=True,
+        close=stack.close,
+    )
 
 
 def _sysstat(folder: Path) -> SourceCase:
@@ -111,6 +127,7 @@ CASES: Mapping[str, Callable[[Path], SourceCase]] = {
     "host": _host,
     "landing": _landing,
     "prometheus": _prometheus,
+    "snmp": _snmp,
     "sysstat": _sysstat,
 }
 """By kind; a new source brings its case."""

@@ -13,7 +13,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from data.errors import SourceError
 from ingest import otlp
-from ingest.readings import ReadingList, samples_of
+from ingest.readings import ReadingList
+from ingest.slots import samples_of
 from tests.unit.ingest.payloads import START
 
 MINUTE = timedelta(minutes=1)

@@ -118,6 +118,30 @@ def test_the_end_of_a_series_is_no_value_and_other_gaps_are_rejected(tmp_path: P
     ]
 
 
+def test_a_lost_part_of_a_scrape_does_not_make_a_machine_smaller(tmp_path: Path) -> None:
+    """At 120 s and 240 s only one core arrived: held over where it comes back, cut off where it does not."""
+    scrapes = [node_series([at]) for at in (0.0, 60.0, 120.0, 180.0, 240.0)]
+    parts = [
+        [one for one in scrape if one[1].get("cpu") != "1"] if number in (2, 4) else scrape
+        for number, scrape in enumerate(scrapes)
+    ]
+    land(tmp_path, [write_request(*part) for part in parts])
+    (batch,) = source(tmp_path).pull(None)
+    cpu = batch.samples.filter(pl.col("metric") == "cpu")
+    assert cpu["capacity"].to_list() == [2.0] * 3
+    assert cpu["value"].to_list() == pytest.approx([0.5] * 3)
+
+
+def test_a_gap_of_a_whole_machine_stays_a_gap(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(at) for at in (0, 60, 120, 300, 360, 420)])
+    (batch,) = source(tmp_path).pull(None)
+    memory = batch.samples.filter(pl.col("metric") == "memory")
+    assert memory["ts"].to_list() == [START + timedelta(minutes=minute) for minute in (0, 1, 2, 5, 6, 7)]
+    # A counter tells what happened in between, if not for too long.
+    cpu = batch.samples.filter(pl.col("metric") == "cpu")
+    assert cpu["value"].to_list() == pytest.approx([0.5] * 7)
+
+
 def test_what_comes_too_late_or_from_a_wrong_clock_is_rejected(tmp_path: Path) -> None:
     with Store.open(tmp_path / "store.duckdb") as store:
         folder = tmp_path / "landing"
