@@ -82,29 +82,39 @@ def history_of(hourly: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
 
     Returns series_id, valid_from, valid_to, capacity, sorted; the last row of a series is open.
     """
+    constant = (
+        hourly.group_by("series_id")
+        .agg(
+            pl.col("ts").min().alias("first"),
+            pl.col("ts").max().alias("last"),
+            pl.col("capacity").min(),
+            pl.col("capacity").max().alias("highest"),
+        )
+        .with_columns(changes=pl.col("capacity") != pl.col("highest"))
+    )
+    span = constant.select(
+        pl.col("series_id").cast(pl.Int32),
+        pl.col("first", "last").cast(pl.Datetime("us")),
+    )
+    steady = constant.filter(~pl.col("changes")).select(
+        pl.col("series_id").cast(pl.Int32),
+        pl.col("first").cast(pl.Datetime("us")).alias("valid_from"),
+        "capacity",
+    )
     ids: list[int] = []
     moments: list[np.datetime64] = []
     levels: list[float] = []
-    spans: dict[int, tuple[np.datetime64, np.datetime64]] = {}
-    for (series_id,), rows in hourly.sort("series_id", "ts").group_by("series_id", maintain_order=True):
-        hours, reported = rows["ts"].to_numpy(), rows["capacity"].to_numpy()
-        spans[int(series_id)] = (hours[0], hours[-1])
-        for moment, level in changes(hours, reported):
+    varying = hourly.join(constant.filter("changes"), on="series_id", how="semi").sort("series_id", "ts")
+    for (series_id,), rows in varying.group_by("series_id", maintain_order=True):
+        for moment, level in changes(rows["ts"].to_numpy(), rows["capacity"].to_numpy()):
             ids.append(int(series_id))
             moments.append(moment)
             levels.append(level)
-    measured = pl.DataFrame(
+    varied = pl.DataFrame(
         {"series_id": ids, "valid_from": np.array(moments, "datetime64[us]"), "capacity": levels},
         schema={"series_id": pl.Int32, "valid_from": pl.Datetime("us"), "capacity": pl.Float64},
     )
-    span = pl.DataFrame(
-        {
-            "series_id": list(spans),
-            "first": np.array([first for first, _ in spans.values()], "datetime64[us]"),
-            "last": np.array([last for _, last in spans.values()], "datetime64[us]"),
-        },
-        schema={"series_id": pl.Int32, "first": pl.Datetime("us"), "last": pl.Datetime("us")},
-    )
+    measured = pl.concat([steady, varied])
     outside = (
         stated.join(span, on="series_id", how="left")
         .filter(

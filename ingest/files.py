@@ -15,6 +15,7 @@ import polars as pl
 from data.errors import ConfigError, SourceError
 from data.frames import Batch
 from data.series import Driver, Window
+from ingest.ahead import ahead
 from ingest.blocks import LINE_LIMIT
 from ingest.core_clock import Clock, CoreClock
 from ingest.event_rates import EventRates
@@ -147,7 +148,11 @@ class Files:
         """Yields the samples of all files within the window; see `ingest.source.Source`.
 
         A file that cannot be used does not keep the others from being read: the error comes at the end.
+        The next batch is read while the caller loads this one.
         """
+        return ahead(self._batches(window))
+
+    def _batches(self, window: Window | None) -> Iterator[Batch]:
         files = self.files()
         clock = read_clock(self.core_clock, self.mhz_per_core)
         times = read_time_table(self.time, self._format())

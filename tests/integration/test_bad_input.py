@@ -177,8 +177,8 @@ def test_a_full_disk_ends_in_one_line(tmp_path: Path) -> None:
     size = (tmp_path / "var" / "headroom.duckdb").stat().st_size
     first = datetime(2024, 5, 2, tzinfo=UTC)
     rows = (
-        f"{first + timedelta(minutes=i // 300):%Y-%m-%dT%H:%M:%SZ},r{i % 300},cpu,{i * 0.37:.4f},cores\n"
-        for i in range(150_000)
+        f"{first + timedelta(minutes=i // 300):%Y-%m-%dT%H:%M:%SZ},r{i % 300},cpu,{i * 0.37 % 61:.9f},cores\n"
+        for i in range(400_000)
     )
     (tmp_path / "m.csv").write_text(HEAD + GOOD + "".join(rows))
     done = subprocess.run(
@@ -197,4 +197,4 @@ def test_a_full_disk_ends_in_one_line(tmp_path: Path) -> None:
     assert "no room left on the disk of" in line
     summary, done = ingest(tmp_path)
     assert done.returncode == 0
-    assert int(summary["loaded"].replace(",", "")) + int(summary["unchanged"].replace(",", "")) == 150_001
+    assert int(summary["loaded"].replace(",", "")) + int(summary["unchanged"].replace(",", "")) == 400_001
