@@ -7,6 +7,8 @@ its own; writers wait for each other for a few seconds.
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
 from data.choice import Choice, Verdict
 from data.errors import StoreUnavailable, UnknownName
@@ -24,6 +26,7 @@ VERSION = 1
 """Schema of this program. A newer file is refused; tables that are missing are made."""
 
 _WAIT_SECONDS = 10
+_TRIES = 6
 _TABLES = sql.MetaData()
 _SCHEMA = sql.Table("schema_version", _TABLES, sql.Column("version", sql.Integer, nullable=False))
 _CHOICES = sql.Table(
@@ -75,6 +78,7 @@ class AppState:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine: sql.Engine | None = None
+        self._opening = threading.Lock()
 
     @classmethod
     def at(cls, path: Path) -> AppState:
@@ -165,8 +169,9 @@ class AppState:
             return list(connection.execute(query).all())
 
     def _begin(self) -> Any:
-        if self._engine is None:
-            self._engine = self._opened()
+        with self._opening:
+            if self._engine is None:
+                self._engine = self._opened()
         return _Told(self._engine, self._shown)
 
     @property
@@ -180,19 +185,32 @@ class AppState:
             engine = sql.create_engine(self.url, connect_args=waits)
             if engine.dialect.name == "sqlite":
                 sql.event.listen(engine, "connect", _write_ahead)
-            with engine.begin() as connection:
-                _TABLES.create_all(connection)
-                present = connection.execute(sql.select(sql.func.max(_SCHEMA.c.version))).scalar()
-                if present is None:
-                    connection.execute(sql.insert(_SCHEMA).values(version=VERSION))
-                elif present > VERSION:
-                    raise StoreUnavailable(
-                        f"{self._shown} was written by a newer program (schema {present}, this one knows"
-                        f" {VERSION}); upgrade headroom"
-                    )
+            for attempt in range(_TRIES):
+                try:
+                    self._prepare(engine)
+                    break
+                except (OperationalError, ProgrammingError) as error:
+                    # Processes that start at once all find no tables, and one is the first to make them.
+                    racing = any(word in str(error) for word in ("already exists", "locked"))
+                    if not racing or attempt == _TRIES - 1:
+                        raise
+                    time.sleep(0.05 * 2**attempt)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreUnavailable(f"cannot open {self._shown}: {_first_line(error)}") from error
         return engine
+
+    def _prepare(self, engine: sql.Engine) -> None:
+        """Makes the tables that are missing. Raises StoreUnavailable where a newer program made them."""
+        with engine.begin() as connection:
+            _TABLES.create_all(connection)
+            present = connection.execute(sql.select(sql.func.max(_SCHEMA.c.version))).scalar()
+            if present is None:
+                connection.execute(sql.insert(_SCHEMA).values(version=VERSION))
+            elif present > VERSION:
+                raise StoreUnavailable(
+                    f"{self._shown} was written by a newer program (schema {present}, this one knows"
+                    f" {VERSION}); upgrade headroom"
+                )
 
 
 class _Told:

@@ -255,7 +255,10 @@ def _replay(view: View, metric: str, grain: str) -> Component | None:
         "Sizing policies replayed on history",
         tabs("Metric", *entries),
         graph(
-            frontier_chart(drawn, view.palette), "Held against hours too small, by policy", 320, "frontier"
+            frontier_chart(drawn, view.palette, least=0.0001),
+            "Held against hours too small, by policy",
+            320,
+            "frontier",
         ),
         link("By tier, by hold, and calibration", view.link("/replay", metric=metric)),
         html.P(

@@ -134,7 +134,10 @@ def test_a_change_is_shown_as_text_and_downloaded(desk: Visit) -> None:
 
 def test_a_scenario_is_played_saved_found_by_its_address_and_removed(desk: Visit) -> None:
     desk.open("/what-if?event=grow")
-    desk.page.locator("select[name=service]").select_option("web")
+    # Choosing asks at once: what is typed before the answer is there would be replaced by it.
+    with desk.page.expect_response(re.compile("_dash-update-component")):
+        desk.page.locator("select[name=service]").select_option("web")
+    desk.page.wait_for_load_state("networkidle")
     expect(desk.page.locator("select[name=service]")).to_have_value("web")
     desk.page.get_by_label(re.compile("^From")).fill("100")
     desk.page.get_by_label(re.compile("^To")).fill("400")

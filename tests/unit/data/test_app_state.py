@@ -159,7 +159,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
             cwd=root,
             env=os.environ | {"PYTHONPATH": str(root)},
         )
-        for name in ("a", "b", "c")
+        for name in ("a", "b", "c", "d", "e")
     ]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
-    assert len(AppState.at(tmp_path / "app.sqlite").choices()) == 75
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0, 0]
+    assert len(AppState.at(tmp_path / "app.sqlite").choices()) == 125
