@@ -23,6 +23,8 @@ from tests.small_estate import publish_small_estate
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+expect.set_options(timeout=20_000)  # what is written makes the page anew: two answers, on a busy machine
+
 PROGRAM = """
 import sys
 from pathlib import Path
