@@ -98,6 +98,11 @@ class ForecastSettings(Section):
         description="Kinds of events whose time teaches a forecast nothing; one without an end masks its slot"
         " only, a purge only what accumulates",
     )
+    drivers: bool = Field(
+        False,
+        description="Whether demand follows the forecast of its service's requests or users where its own"
+        " past shows a gain of 5 %: several times the work, for about 1 % on the sample fleet",
+    )
     calendars: dict[str, str] = Field(
         default_factory=dict,
         description='Public holidays by resource, service, site or "*" (everybody), the nearest wins: a'

@@ -16,7 +16,7 @@ from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import Metric, Window
-from headroom.jobs.knowledge import informed, known_of
+from headroom.jobs.knowledge import Drivers, drivers_of, informed, known_of
 from headroom.jobs.model_choice import model_for
 from headroom.jobs.run import Run
 from headroom.jobs.tables import (
@@ -105,6 +105,7 @@ def forecast(run: Run) -> ForecastReport:
         hours = subjects(run, "hour", newest)
         ahead = timedelta(hours=settings.hours)
         known = known_of(run, [panel for _, panel in hours.scopes()], ahead)
+        drivers = drivers_of(hours.drivers, service_of(run), known) if settings.drivers else None
         run.store.replace("service_hour", service_rows(hours.services, hours.services.panel, None))
         hourly: dict[str, list[Forecast]] = {"resource": [], "service": []}
         with run.steps.step("Forecast hours") as advance:
@@ -112,7 +113,7 @@ def forecast(run: Run) -> ForecastReport:
             done = 0
             for scope, panel in hours.scopes():
                 for model, chosen in _by_model(panel, service_of(run), settings.model, settings.models):
-                    work = partial(_hourly, settings.hours, model, known)
+                    work = partial(_hourly, settings.hours, model, known, drivers)
                     for part, (made, scores, notes) in fan_out(
                         work, parts_of(chosen, _HOUR_PART), run.settings.processes
                     ):
@@ -248,8 +249,10 @@ Hourly = tuple[Forecast, pl.DataFrame | None, pl.DataFrame | None]
 """A forecast, its backtest scores, and what was masked or noticed in the histories."""
 
 
-def _hourly(hours: int, model: str, known: Mapping[str, Known], panel: Panel) -> Hourly:
-    return informed(model, known).forecast_scored(panel, hours, LEVELS)
+def _hourly(
+    hours: int, model: str, known: Mapping[str, Known], drivers: Drivers | None, panel: Panel
+) -> Hourly:
+    return informed(model, known, drivers).forecast_scored(panel, hours, LEVELS)
 
 
 def _daily(days: int, samples: int, seed: int, panel: Panel) -> tuple[Forecast, Reach]:

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
 from data.panel import Panel
-from data.series import Window
+from data.series import Driver, Window
 from headroom.jobs.run import Run
 from headroom.settings import ForecastSettings
 from models.features.calendar import PUBLIC_HOLIDAY, SpecialDay, public_holidays, zone_named
-from models.features.known import Expected, Known, Membership, Stretch, nearest
+from models.features.known import Expected, Known, Membership, Stretch, mask_windows, nearest
+from models.features.masks import masked
 from models.forecaster import Forecaster
 from models.forecasters import FORECASTERS
+from models.forecasters.driven import Driven
 from models.forecasters.informed import Informed
 
 HOLIDAY = "holiday"
 """The kind of an event that is a holiday rather than an incident."""
 
 
-def informed(model: str, known: Mapping[str, Known]) -> Informed:
-    """A forecaster by name, told what is known."""
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """What drives whom."""
+
+    panel: Panel
+    row_of: Mapping[str, int]
+    """Subject -> row of its driver in the panel."""
+
+
+def informed(model: str, known: Mapping[str, Known], drivers: Drivers | None = None) -> Informed:
+    """A forecaster by name, told what is known; with drivers, the demand they explain follows them."""
     forecaster: Forecaster = FORECASTERS[model]()
+    if drivers is not None:
+        forecaster = Driven(forecaster, drivers.panel, drivers.row_of)
     return Informed(forecaster, known)
+
+
+def drivers_of(panel: Panel, service_of: Mapping[str, str], known: Mapping[str, Known]) -> Drivers:
+    """The drivers of services and of their resources: requests where they are reported, else users."""
+    row_of: dict[str, int] = {}
+    for metric in (Driver.REQUESTS, Driver.USERS):
+        for row, key in enumerate(panel.keys):
+            if key.metric == metric:
+                row_of.setdefault(key.subject, row)
+    owned = {name: row_of[service] for name, service in service_of.items() if service in row_of}
+    return Drivers(masked(panel, mask_windows(panel, known)), {**owned, **row_of})
 
 
 def known_of(run: Run, panels: Iterable[Panel], horizon: timedelta) -> dict[str, Known]:

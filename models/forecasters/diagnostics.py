@@ -16,7 +16,8 @@ from models.forecasters.preparation import Prepared
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "subject": pl.String,
     "metric": pl.String,
-    "kind": pl.String,  # gap, outage, level_shift, saturated, masked, holiday, month_end, expected, clock
+    # gap, outage, level_shift, saturated, masked, holiday, month_end, expected, clock, driver
+    "kind": pl.String,
     "start": pl.Datetime("us", "UTC"),
     "end": pl.Datetime("us", "UTC"),
     "slots": pl.UInt32,
