@@ -222,7 +222,7 @@ def test_texts_are_read_by_their_own_formats(fleet: Settings) -> None:
 
 
 def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_path: Path) -> None:
-    """Another type was accepted two days ago and is in the inventory since yesterday: the saving is measured."""
+    """Another type was accepted two days ago and is there since yesterday: the saving is measured."""
     copy = tmp_path / "fleet"
     shutil.copytree(fleet.root, copy)
     settings = load(copy / "headroom.toml", environ={})
