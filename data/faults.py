@@ -16,8 +16,8 @@ _FULL = ("no space left", "not enough space", "disk quota", "file too large", "m
 def store_error(path: Path, error: BaseException | None) -> StoreUnavailable | None:
     """The error to raise in place of `error`, None for one that is a bug or none at all.
 
-    An error while another was handled (a ROLLBACK that fails because the disk is full) hides the reason, so the
-    first one of the chain counts.
+    An error while another was handled (a ROLLBACK that fails because the disk is full) hides the reason, so
+    the first one of the chain counts.
     """
     first: BaseException | None = None
     while error is not None:
