@@ -4,11 +4,11 @@ A resource's demand is forecast a second time as (demand per unit of its driver)
 by itself: a ratio regression whose coefficient may move with the hour. The mean of both forecasts (Bates &
 Granger 1969) or the second one alone replaces the first where it was nearer at past cutoffs by at least 5 %.
 
-Measured on the sample fleet, whose demand does follow requests, at two or three cutoffs: taken for a
-quarter to a third of 218 resources, scaled pinball over all of them falls by 0.2 to 1.8 % at 48 h and by
-0.9 % at 336 h; of 60 service series it lies between 1.3 % lower and 2.8 % higher; the work is 2 to 15 times
-as much. Without the backtest the second forecast alone errs by 5 to 8 % more, and even the true future
-driver does not help: its hourly noise is not the demand's. So the settings leave it off.
+Measured on the sample fleet, whose demand does follow requests, at two or three cutoffs: taken for a quarter
+to a third of 218 resources, scaled pinball over all of them falls by 0.2 to 1.8 % at 48 h and by 0.9 % at
+336 h; of 60 service series it lies between 1.3 % lower and 2.8 % higher; the work is 2 to 15 times as much.
+Without the backtest the second forecast alone errs by 5 to 8 % more, and even the true future driver does not
+help: its hourly noise is not the demand's. So the settings leave it off.
 """
 
 from __future__ import annotations
