@@ -94,7 +94,7 @@ class ForecastSettings(Section):
         ' "service:shop" = "statsforecast_mstl" }',
     )
     masked_events: tuple[str, ...] = Field(
-        ("outage", "anomaly", "purge", "deployment", "maintenance", "gap"),
+        ("outage", "anomaly", "purge", "maintenance", "gap"),
         description="Kinds of events whose time teaches a forecast nothing; one without an end masks its slot"
         " only, a purge only what accumulates",
     )
