@@ -28,6 +28,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from data.compact import ROW_GROUP
 from data.frames import Batch
 from data.store import Store
 
@@ -123,11 +124,11 @@ def timed_ms(work: object, repetitions: int = 1) -> float:
 
 
 def sample_bytes(path: Path) -> int:
-    """Bytes of the samples alone: the file without the rollups and everything else."""
+    """Bytes of the samples alone, packed as compact does: without rollups and everything else."""
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         alone = Path(folder) / "samples.duckdb"
         connection.execute(f"ATTACH '{path}' AS store (READ_ONLY)")
-        connection.execute(f"ATTACH '{alone}' AS alone")
+        connection.execute(f"ATTACH '{alone}' AS alone (ROW_GROUP_SIZE {ROW_GROUP})")
         connection.execute("CREATE TABLE alone.samples AS FROM store.samples")
         connection.execute("CHECKPOINT alone")
         connection.execute("DETACH alone")
@@ -207,6 +208,14 @@ def main() -> None:
                 " bytes a sample"
             )
         print(f"  samples alone: {sample_bytes(path) / report.samples:.2f} bytes each")
+        with Store.open(path) as store:
+            tick = pl.scan_parquet(source).slice(rows - SERIES, SERIES).collect()
+            later = [tick.with_columns(pl.col("ts") + STEP * (i + 100)) for i in range(7)]
+            pending = iter(later)
+            took_ms = timed_ms(
+                lambda: store.load(Batch(next(pending)), run_id="tick", source="b"), len(later)
+            )
+            print(f"  tick into the compacted store: {took_ms:.0f} ms")
 
 
 if __name__ == "__main__":

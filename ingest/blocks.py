@@ -146,7 +146,7 @@ def _cut(chunks: Iterator[bytes], path: Path, line_limit: int) -> Iterator[Block
             line += 1
         end = chunk.rfind(b"\n") + 1
         if end:
-            text = carried.getvalue() + chunk[:end]
+            text = b"".join((carried.getvalue(), memoryview(chunk)[:end]))  # copied once
             carried = io.BytesIO()
             count = text.count(b"\n")
             yield from _bounded(text, line, count, line_limit)

@@ -89,10 +89,10 @@ def settle(
         frame: SAMPLE_SCHEMA and any further columns, which are kept.
         defer: leave shares and clock rates as they are, for a later call that knows capacities and clocks.
     """
-    frame = frame.with_columns(
-        pl.col("resource").str.strip_chars(),
-        pl.col("metric").str.strip_chars(),
-    )
+    frame = frame.with_columns(pl.col("resource").str.strip_chars())
+    metrics = frame["metric"].unique()
+    if (metrics != metrics.str.strip_chars()).any():  # few names, so this costs less than trimming them all
+        frame = frame.with_columns(pl.col("metric").str.strip_chars())
     meanings = _meanings(frame, drivers, mhz_per_core, defer)
     plain = (meanings["factor"] == 1.0) & ~meanings["share"] & (meanings["unit"] == meanings["own"])
     if plain.all():
@@ -134,7 +134,12 @@ def _meanings(
 ) -> pl.DataFrame:
     """One row per (metric, unit) of the frame: own unit, factor, whether it is a share, or the problem."""
     rows: list[tuple[str | None, str | None, str | None, float, bool, str | None]] = []
-    for metric, unit in frame.select("metric", "unit").unique().rows():
+    metrics, units = frame["metric"].unique().to_list(), frame["unit"].unique().to_list()
+    if min(len(metrics), len(units)) == 1:  # every pair of them occurs, and finding that out is costly
+        pairs = [(metric, unit) for metric in metrics for unit in units]
+    else:
+        pairs = frame.select("metric", "unit").unique().rows()
+    for metric, unit in pairs:
         own, factor, share, problem = unit, 1.0, False, None
         if not metric:
             problem = "metric is empty"
