@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from ingest.aws import Aws
+from ingest.azure import Azure
 from ingest.files import Files
 from ingest.host import Host
 from ingest.prometheus import Prometheus
@@ -15,6 +17,8 @@ from ingest.sysstat import Sysstat
 
 SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
     {
+        "aws": Aws,
+        "azure": Azure,
         "files": Files,
         "host": Host,
         "landing": Pushed,

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from pytest import MonkeyPatch
+
 from data.series import Window
 from ingest.landing import Kind, Landing
 from ingest.pushed import STATE
+from tests.peers.test_aws import account
 from tests.peers.test_snmp import agent
-from tests.standin import Asked, Reply, ended
+from tests.standin import Asked, Reply, ended, standing_in
 from tests.standin import start as start_server
+from tests.unit.ingest import azure_replies
 from tests.unit.ingest.payloads import node_scrape
 from tests.unit.ingest.sysstat_reply import sysstat_reply
 
@@ -79,6 +83,40 @@ def _sysstat(folder: Path) -> SourceCase:
     )
 
 
+def _aws(folder: Path) -> SourceCase:
+    stack = ExitStack()
+    url, _ = stack.enter_context(account())
+    days = (datetime.now(UTC) - datetime(2024, 4, 30, tzinfo=UTC)).total_seconds() / 86_400
+    common = {"regions": ["eu-west-1"], "services": ["ec2"], "history_days": days}
+    return SourceCase(
+        settings={"endpoint_url": url, **common},
+        broken={"endpoint_url": f"{url}/nothing-here", **common},
+        window=Window(datetime(2024, 5, 1, 0, 10, tzinfo=UTC), datetime(2024, 5, 1, 0, 40, tzinfo=UTC)),
+        close=stack.close,
+    )
+
+
+def _azure(folder: Path) -> SourceCase:
+    stack = ExitStack()
+    url, _ = stack.enter_context(standing_in(azure_replies.answer))
+    patch = stack.enter_context(MonkeyPatch.context())
+    patch.setenv("AZURE_TEST_TOKEN", "the-token")
+    days = (datetime.now(UTC) - datetime(2024, 4, 30, tzinfo=UTC)).total_seconds() / 86_400
+    common = {
+        "subscriptions": [azure_replies.SUBSCRIPTION],
+        "history_days": days,
+        "metrics_url": url,
+        "step": "1h",
+        "timeout": 5,
+    }
+    return SourceCase(
+        settings={"management_url": url, "token_variable": "AZURE_TEST_TOKEN", **common},
+        broken={"management_url": f"{url}/nowhere", "token_variable": "AZURE_TEST_TOKEN", **common},
+        window=Window(datetime(2024, 5, 1, 6, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC)),
+        close=stack.close,
+    )
+
+
 def _landing(folder: Path) -> SourceCase:
     received = datetime(2024, 5, 1, 3, tzinfo=UTC)
     with Landing(folder / "landing", 2**30) as landing:
@@ -123,6 +161,8 @@ def _prometheus(folder: Path) -> SourceCase:
 
 
 CASES: Mapping[str, Callable[[Path], SourceCase]] = {
+    "aws": _aws,
+    "azure": _azure,
     "files": _files,
     "host": _host,
     "landing": _landing,

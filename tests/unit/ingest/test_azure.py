@@ -1,0 +1,110 @@
+"""Azure's own clients against a stand-in on loopback that answers in the documented form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+pytest.importorskip("azure.monitor.querymetrics", reason="needs the extra `azure`")
+
+from data.errors import ConfigError, SourceError, SourceUnavailable
+from data.series import Window
+from ingest.azure import Azure
+from ingest.intake import intake
+from tests.standin import Asked, Reply, standing_in
+from tests.unit.ingest.azure_replies import START, SUBSCRIPTION, answer
+
+HOUR = Window(START, START + timedelta(hours=1))
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TEST_TOKEN", "the-token")
+
+
+@pytest.fixture
+def source() -> Iterator[Azure]:
+    with standing_in(answer) as (url, _):
+        yield at(url)
+
+
+def at(url: str, **settings: Any) -> Azure:
+    return Azure((SUBSCRIPTION,), "AZURE_TEST_TOKEN", management_url=url, metrics_url=url, **settings)
+
+
+def test_amounts_peaks_and_capacities(source: Azure) -> None:
+    (batch,) = (intake(one, now=datetime.now(UTC)) for one in source.pull(HOUR))
+    assert batch.rejected.is_empty() and batch.samples.height == 4 * 12
+    found = {
+        row["metric"]: (row["value"], row["value_max"], row["capacity"])
+        for row in batch.samples.filter(pl.col("ts") == START).iter_rows(named=True)
+    }
+    assert found == {
+        "cpu": (1.0, 2.0, 4.0),
+        "memory": (4.0, 6.0, 16.0),
+        "network_in": (pytest.approx(1.0), None, None),
+        "network_out": (pytest.approx(2.0), None, None),
+    }
+
+
+def test_a_week_is_asked_day_by_day_and_silence_gives_no_sample(source: Azure) -> None:
+    batches = list(source.pull(Window(START - timedelta(days=3), START + timedelta(days=4))))
+    assert len(batches) == 7
+    assert [batch.samples.height for batch in batches] == [0, 0, 0, 4 * 288, 0, 0, 0]
+
+
+def test_inventory(source: Azure) -> None:
+    inventory = source.inventory()
+    (row,) = inventory.resources.iter_rows(named=True)
+    assert (row["resource"], row["kind"], row["service"], row["site"], row["instance_type"]) == (
+        "web-1", "vm", "shop", "westeurope", "Standard_D4s_v5",
+    )  # fmt: skip
+    assert inventory.capacities.rows() == [("web-1", "cpu", 4.0), ("web-1", "memory", 16.0)]
+
+
+def broken(status: int, body: Any) -> Callable[[Asked], Reply]:
+    def reply(asked: Asked) -> Reply:
+        return Reply(status, body, {"Retry-After": "0"}) if "getBatch" in asked.path else answer(asked)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"error": {"code": "BadRequest", "message": "no such metric"}}, SourceError),
+        (503, {"error": {"code": "Busy", "message": "later"}}, SourceUnavailable),
+        (200, "<html>", SourceError),
+        (200, {"values": [{"value": [{"timeseries": 3}]}]}, SourceError),
+        (200, {"values": 3}, SourceError),
+    ],
+)
+def test_what_cannot_be_used(status: int, body: Any, kind: type[SourceError]) -> None:
+    with standing_in(broken(status, body)) as (url, _), pytest.raises(SourceError) as caught:
+        list(at(url).pull(HOUR))
+    assert type(caught.value) is kind and "\n" not in str(caught.value)
+
+
+def test_a_refused_token(source: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TEST_TOKEN", "another")
+    with pytest.raises(SourceError, match="refused"):
+        list(source.pull(HOUR))
+
+
+def test_a_token_does_not_leave_the_machine_unencrypted() -> None:
+    source = Azure((SUBSCRIPTION,), "AZURE_TEST_TOKEN", management_url="http://management.example")
+    with pytest.raises(SourceError, match="non-https"):
+        list(source.pull(HOUR))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"step": "2m"}, "none of 1m"), ({"history_days": 0.0}, "not above 0"), ({"settle": "x"}, "settle")],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        at("http://127.0.0.1:1", **settings)
