@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +17,8 @@ from data.audit import Audit
 from data.billing import BillLoaded, record_bill, refresh_months
 from data.bills import BillBatch
 from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
-from data.errors import HeadroomError, StoreLocked, StoreUnavailable, UnknownName
+from data.connection import connected
+from data.errors import HeadroomError, StoreUnavailable, UnknownName
 from data.faults import store_error
 from data.frames import Batch, Inventory
 from data.inventory import record
@@ -62,11 +61,6 @@ MEASURED = frozenset(
 )
 """Tables that `replace` may not write; all others hold what was concluded."""
 
-MEMORY_LIMIT = "512MB"
-"""Of DuckDB; what does not fit goes to a folder beside the store.
-
-With the batch at hand it is under 1 GB."""
-
 
 class Store:
     """A DuckDB file with one writer at a time. Use as a context manager, from one thread.
@@ -96,7 +90,7 @@ class Store:
         deadline = time.monotonic() + wait_seconds
         lock = WriterLock(path).acquire(wait_seconds)
         try:
-            connection = _connected(path, deadline, read_only=False)
+            connection = connected(path, deadline, read_only=False)
             try:
                 migrate(connection, path)
             except BaseException:
@@ -117,7 +111,7 @@ class Store:
         """
         if not path.is_file():
             raise StoreUnavailable(f"no store at {path}; `headroom ingest` makes one")
-        connection = _connected(path, time.monotonic(), read_only=True)
+        connection = connected(path, time.monotonic(), read_only=True)
         try:
             if not is_current(connection, path):
                 raise StoreUnavailable(f"{path} has an older schema; `headroom ingest` brings it up to date")
@@ -270,7 +264,7 @@ class Store:
         synced(compacted)
         compacted.replace(self.path)
         synced(self.path.parent)
-        self._connection = _connected(self.path, time.monotonic(), read_only=False)
+        self._connection = connected(self.path, time.monotonic(), read_only=False)
         return CompactReport(row[0], before, self.path.stat().st_size, removed)
 
     # What is asked and concluded
@@ -445,34 +439,6 @@ class Store:
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
-
-
-def _connected(path: Path, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Opens the file, waiting until the deadline for whoever holds it."""
-    while True:
-        try:
-            connection = duckdb.connect(
-                str(path),
-                read_only=read_only,
-                config={
-                    "autoinstall_known_extensions": False,
-                    "autoload_known_extensions": False,
-                    "memory_limit": MEMORY_LIMIT,
-                    "temp_directory": f"{path}.tmp",
-                    "preserve_insertion_order": False,
-                },
-            )
-            connection.execute("SET enable_progress_bar = false")
-            return connection
-        except duckdb.Error as error:
-            cause = str(error)
-            held = "Conflicting lock" in cause or "different configuration" in cause
-            if not held:
-                raise StoreUnavailable(f"cannot open {path}: {cause.splitlines()[0]}") from error
-            if time.monotonic() >= deadline:
-                holder = re.search(r"PID (\d+)", cause)
-                raise StoreLocked(path, int(holder[1]) if holder else os.getpid()) from error
-            time.sleep(0.05)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
