@@ -23,8 +23,25 @@ EXPORTS = (
 )
 
 KEYS = frozenset(
-    "grain scope resource subject service provider site metric month ts tier model band policy target_breach"
-    " hold_days is_forecast".split()
+    [
+        "grain",
+        "scope",
+        "resource",
+        "subject",
+        "service",
+        "provider",
+        "site",
+        "metric",
+        "month",
+        "ts",
+        "tier",
+        "model",
+        "band",
+        "policy",
+        "target_breach",
+        "hold_days",
+        "is_forecast",
+    ]
 )
 """Columns that tell the rows of a table apart, and that an export is sorted by."""
 
