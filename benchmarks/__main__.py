@@ -17,8 +17,9 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    names = [word for word in sys.argv[1:] if not word.startswith("-")] or list(BENCHMARKS)
-    options = [word for word in sys.argv[1:] if word.startswith("-")]
+    words = sys.argv[1:]
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    names, options = words[:first] or list(BENCHMARKS), words[first:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or "--help" in options or "-h" in options:
         print(__doc__)
