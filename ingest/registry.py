@@ -8,6 +8,7 @@ from types import MappingProxyType
 from ingest.aws import Aws
 from ingest.azure import Azure
 from ingest.files import Files
+from ingest.gcp import Gcp
 from ingest.host import Host
 from ingest.prometheus import Prometheus
 from ingest.pushed import Pushed
@@ -20,6 +21,7 @@ SOURCES: Mapping[str, Callable[..., Source]] = MappingProxyType(
         "aws": Aws,
         "azure": Azure,
         "files": Files,
+        "gcp": Gcp,
         "host": Host,
         "landing": Pushed,
         "prometheus": Prometheus,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,7 +20,7 @@ from tests.peers.test_aws import account
 from tests.peers.test_snmp import agent
 from tests.standin import Asked, Reply, ended, standing_in
 from tests.standin import start as start_server
-from tests.unit.ingest import azure_replies
+from tests.unit.ingest import azure_replies, gcp_replies
 from tests.unit.ingest.payloads import node_scrape
 from tests.unit.ingest.sysstat_reply import sysstat_reply
 
@@ -101,18 +101,31 @@ def _azure(folder: Path) -> SourceCase:
     url, _ = stack.enter_context(standing_in(azure_replies.answer))
     patch = stack.enter_context(MonkeyPatch.context())
     patch.setenv("AZURE_TEST_TOKEN", "the-token")
-    days = (datetime.now(UTC) - datetime(2024, 4, 30, tzinfo=UTC)).total_seconds() / 86_400
     common = {
-        "subscriptions": [azure_replies.SUBSCRIPTION],
-        "history_days": days,
-        "metrics_url": url,
-        "step": "1h",
-        "timeout": 5,
-    }
+        "subscriptions": [azure_replies.SUBSCRIPTION], "token_variable": "AZURE_TEST_TOKEN",
+        "history_days": 5, "metrics_url": url, "step": "1h",
+    }  # fmt: skip
+    start = azure_replies.START
     return SourceCase(
-        settings={"management_url": url, "token_variable": "AZURE_TEST_TOKEN", **common},
-        broken={"management_url": f"{url}/nowhere", "token_variable": "AZURE_TEST_TOKEN", **common},
-        window=Window(datetime(2024, 5, 1, 6, tzinfo=UTC), datetime(2024, 5, 1, 12, tzinfo=UTC)),
+        settings={"management_url": url, **common},
+        broken={"management_url": f"{url}/nowhere", **common},
+        window=Window(start + timedelta(hours=6), start + timedelta(hours=12)),
+        close=stack.close,
+    )
+
+
+def _gcp(folder: Path) -> SourceCase:
+    stack = ExitStack()
+    settings = stack.enter_context(gcp_replies.cloud())
+    settings = {**settings, "projects": ["shop"], "history_days": 5, "step": "1h"}
+    nonsense = stack.enter_context(gcp_replies.monitoring(lambda _: b"\xff\xff\xff"))
+    patch = stack.enter_context(MonkeyPatch.context())
+    patch.setenv("GCP_TEST_TOKEN", "the-token")
+    start = gcp_replies.START
+    return SourceCase(
+        settings=settings,
+        broken={**settings, "monitoring_endpoint": nonsense},
+        window=Window(start + timedelta(hours=6), start + timedelta(hours=12)),
         close=stack.close,
     )
 
@@ -164,6 +177,7 @@ CASES: Mapping[str, Callable[[Path], SourceCase]] = {
     "aws": _aws,
     "azure": _azure,
     "files": _files,
+    "gcp": _gcp,
     "host": _host,
     "landing": _landing,
     "prometheus": _prometheus,

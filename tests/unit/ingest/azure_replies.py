@@ -12,7 +12,8 @@ SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 MACHINE = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/web-1"
 )
-START = datetime(2024, 5, 1, tzinfo=UTC)
+START = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
+"""Of the one day that was measured: lately, so that a first pull need not go back for years."""
 GIB = 2**30
 
 
