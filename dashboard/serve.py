@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dash import Dash
+from flask import Flask
 
 from dashboard.app import create_app
 from dashboard.published import follow
@@ -23,18 +24,19 @@ def serve(
     on_ready: Callable[[], None] = lambda: None,
     state_url: str | None = None,
     pricer: Callable[[], Pricer] | None = None,
+    extend: Callable[[Flask], object] | None = None,
 ) -> None:
     """Serves the snapshots published in `folder`. Returns after Ctrl-C or SIGTERM.
 
     Every worker opens the published file itself, read-only, and follows the pointer; `on_ready` is
     called once, when requests are accepted. Decisions and scenarios are kept at `state_url` (a database
-    URL), without one nothing can be decided; `pricer` prices what-if. Where processes cannot fork, one
-    process with threads serves.
+    URL), without one nothing can be decided; `pricer` prices what-if. `extend` may add routes to
+    each worker's server. Where processes cannot fork, one process with threads serves.
     """
     if hasattr(os, "fork"):
-        _gunicorn(folder, host, port, workers, on_ready, state_url, pricer)
+        _gunicorn(folder, host, port, workers, on_ready, state_url, pricer, extend)
     else:
-        _threaded(folder, host, port, on_ready, state_url, pricer)
+        _threaded(folder, host, port, on_ready, state_url, pricer, extend)
 
 
 def _gunicorn(
@@ -45,6 +47,7 @@ def _gunicorn(
     on_ready: Callable[[], None],
     state_url: str | None,
     pricer: Callable[[], Pricer] | None,
+    extend: Callable[[Flask], object] | None,
 ) -> None:
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
@@ -68,7 +71,7 @@ def _gunicorn(
 
         def load(self) -> Any:
             # Called in the worker, after the fork: neither DuckDB nor Polars survives one.
-            return _app(folder, state_url, pricer).server
+            return _app(folder, state_url, pricer, extend).server
 
     try:
         Server().run()
@@ -77,9 +80,16 @@ def _gunicorn(
             raise
 
 
-def _app(folder: Path, state_url: str | None, pricer: Callable[[], Pricer] | None) -> Dash:
+def _app(
+    folder: Path,
+    state_url: str | None,
+    pricer: Callable[[], Pricer] | None,
+    extend: Callable[[Flask], object] | None,
+) -> Dash:
     state = AppState(state_url) if state_url else None
     app = create_app(follow(folder), state=state, pricer=pricer)
+    if extend is not None:
+        extend(app.server)
     # Dash knows its scripts only once the index was made: a worker asked for a script first would refuse it.
     app.server.test_client().get("/")
     return app
@@ -92,10 +102,11 @@ def _threaded(
     on_ready: Callable[[], None],
     state_url: str | None,
     pricer: Callable[[], Pricer] | None,
+    extend: Callable[[Flask], object] | None,
 ) -> None:
     from werkzeug.serving import make_server
 
-    server = make_server(host, port, _app(folder, state_url, pricer).server, threaded=True)
+    server = make_server(host, port, _app(folder, state_url, pricer, extend).server, threaded=True)
     on_ready()
     try:
         server.serve_forever()

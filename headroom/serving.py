@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import typer
+from flask import Flask
 
 from data.errors import ConfigError
 from headroom.settings import Settings
@@ -43,6 +44,11 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     chosen = free_port(host, settings.serve.port if port is None else port)
     shown = f"[{host}]" if ":" in host else host
 
+    def extend(server: Flask) -> None:
+        from headroom.receiver import register
+
+        register(server, settings)
+
     def ready() -> None:
         typer.echo(f"Headroom is at http://{shown}:{chosen}  (Ctrl-C stops it)")
 
@@ -54,4 +60,5 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         on_ready=ready,
         state_url=settings.app_state_url,
         pricer=lambda: pricer_of(settings),
+        extend=extend if settings.receive.enabled else None,
     )
