@@ -124,7 +124,7 @@ def _gcp(folder: Path) -> SourceCase:
     start = gcp_replies.START
     return SourceCase(
         settings=settings,
-        broken={**settings, "monitoring_endpoint": nonsense},
+        broken={**settings, "monitoring_endpoint": nonsense, "timeout": 1.0},
         window=Window(start + timedelta(hours=6), start + timedelta(hours=12)),
         close=stack.close,
     )

@@ -45,8 +45,7 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
         listening.server_close()
 
 
-@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(("temporality", "compressed"), [("cumulative", False), ("delta", True)])
 def test_counters_gauges_and_histograms(
     endpoint: str, tmp_path: Path, temporality: str, compressed: bool
 ) -> None:

@@ -70,7 +70,7 @@ def test_a_machine_that_is_gone_is_rejected_not_dropped() -> None:
 
 def test_bytes_that_are_no_reply_are_an_error() -> None:
     with cloud(lambda _: b"\xff\xff\xff") as settings, pytest.raises(SourceError) as caught:
-        list(Gcp(**settings).pull(HOUR))
+        list(Gcp(**settings, timeout=1.0).pull(HOUR))
     assert "\n" not in str(caught.value)
 
 
