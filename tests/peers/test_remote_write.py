@@ -156,7 +156,7 @@ remote_write:
                 newest = max(
                     (at for points in scraped(url, metric, 600).values() for at in points), default=0
                 )
-                return newest > (restarted.timestamp() + 4) * 1000
+                return newest > (restarted.timestamp() + 6) * 1000
 
             until(goes_on)
             until(arrived(url))
@@ -206,7 +206,7 @@ remote_write:
         for key, points in kept.items()
         if f"__name__={metric}" in key and not any(one in ("mode=idle", "mode=iowait") for one in key)
     )
-    assert len(slots) >= 5
+    assert len(slots) >= 3
     assert len(slots) == (slots[-1] - slots[0]).total_seconds() / 2 + 1
     assert inner["value"].sum() * 2 == pytest.approx(busy, rel=1e-6)
 
