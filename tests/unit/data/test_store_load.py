@@ -170,8 +170,8 @@ def test_order_split_and_repetition_do_not_matter(
             .sort(pl.all())
             for prefix in (once, again)
         )
-        # A mean may differ in the sixth digit it is rounded to: it is a sum, rows were added in another order,
-        # and a sum that lies half-way between two such digits (80.01 / 8) may fall to either side.
+        # A mean may differ in the sixth digit it is rounded to: it is a sum, rows were added in another
+        # order, and one that lies half-way between two such digits (80.01 / 8) may fall to either side.
         assert_frame_equal(left, right, rel_tol=1.1e-5, abs_tol=1e-12)
 
 
