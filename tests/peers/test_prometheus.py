@@ -160,7 +160,11 @@ def test_this_machine_through_node_exporter(tmp_path: Path) -> None:
                 else pl.DataFrame()
             )
 
-        until(lambda: pulled().height > 0)
+        def complete() -> bool:
+            found = pulled()
+            return found.height > 0 and {"cpu", "memory", "storage"} <= set(found["metric"])
+
+        until(complete)
         samples = pulled()
         resources = source.inventory().resources
     rows = {row["metric"]: row for row in samples.iter_rows(named=True)}
