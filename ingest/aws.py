@@ -141,7 +141,8 @@ class Aws:
             from botocore.config import Config
         except ImportError as error:
             raise SourceError("boto3 is not installed; it comes with the extra: headroom[aws]") from error
-        session = boto3.Session(profile_name=self.profile or None, region_name=region)
+        # Any: the overloads of the stubs, where they are installed, want the name of a service they know.
+        session: Any = boto3.Session(profile_name=self.profile or None, region_name=region)
         config = Config(
             connect_timeout=self.timeout,
             read_timeout=self.timeout,
@@ -151,7 +152,7 @@ class Aws:
 
         @functools.cache
         def client(service: str) -> Any:
-            return session.client(service, endpoint_url=self.endpoint_url or None, config=config)  # type: ignore[call-overload]
+            return session.client(service, endpoint_url=self.endpoint_url or None, config=config)
 
         return client
 
