@@ -19,8 +19,25 @@ LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Levels of the stored quantiles: columns q05 … q95."""
 
 
+_DIGITS = 6
+"""Digits kept of the highest amount of a series: far below any doubt a forecast has, a third of the size."""
+
+
 def level_column(level: float) -> str:
     return f"q{round(level * 100):02d}"
+
+
+def rounded(values: FloatArray) -> FloatArray:
+    """(n, …) amounts, each series to a grain that leaves its highest six digits.
+
+    One grain for a whole series: what rises still rises, and what sums up still does, to that grain.
+    """
+    highest = np.nanmax(np.abs(values), axis=tuple(range(1, values.ndim)), keepdims=True, initial=0.0)
+    with np.errstate(divide="ignore"):
+        decimals = _DIGITS - 1 - np.floor(np.log10(highest))
+    scale = 10.0 ** np.clip(np.where(highest > 0, decimals, 0.0), -290, 290)
+    coarse: FloatArray = np.rint(values * scale) / scale
+    return coarse
 
 
 def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.DataFrame:
@@ -32,7 +49,7 @@ def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.
     kept = np.flatnonzero(np.isfinite(forecast.quantiles[:, 0, 0]))
     first = np.datetime64(forecast.start.replace(tzinfo=None), "us")
     times = first + index * np.timedelta64(forecast.step, "us")
-    values = forecast.quantiles[kept][:, index]
+    values = rounded(forecast.quantiles[kept][:, index])
     keys = pl.DataFrame(
         {
             "subject": [forecast.keys[i].subject for i in kept],
@@ -115,7 +132,7 @@ def reach_rows(reach: Reach, scope: str) -> pl.DataFrame:
             "metric": [reach.keys[i].metric for i in kept for _ in range(days)],
             "start": [reach.start.date()] * (len(kept) * days),
             "day": np.tile(np.asarray(reach.days, np.int32), len(kept)),
-            "amounts": reach.amounts[kept].reshape(-1, len(reach.levels)),
+            "amounts": rounded(reach.amounts[kept]).reshape(-1, len(reach.levels)),
         },
         schema_overrides={
             **dict.fromkeys(("scope", "subject", "metric"), pl.String),
