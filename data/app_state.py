@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from data.choice import Choice, Verdict
 from data.errors import StoreUnavailable, UnknownName
@@ -27,6 +27,8 @@ VERSION = 1
 
 _WAIT_SECONDS = 10
 _TRIES = 6
+_WAIT = {"sqlite": "timeout", "postgresql": "connect_timeout"}
+"""Kind of database -> what its driver calls the seconds to wait for a lock or for an answer."""
 _TABLES = sql.MetaData()
 _SCHEMA = sql.Table("schema_version", _TABLES, sql.Column("version", sql.Integer, nullable=False))
 _CHOICES = sql.Table(
@@ -136,12 +138,16 @@ class AppState:
             "saved_at": _text(scenario.saved_at),
             "saved_by": scenario.saved_by,
         }
-        with self._begin() as connection:
-            changed = connection.execute(
-                sql.update(_SCENARIOS).where(_SCENARIOS.c.name == scenario.name).values(**values)
-            )
-            if not changed.rowcount:
-                connection.execute(sql.insert(_SCENARIOS).values(name=scenario.name, **values))
+        update = sql.update(_SCENARIOS).where(_SCENARIOS.c.name == scenario.name).values(**values)
+        try:
+            with self._begin() as connection:
+                if not connection.execute(update).rowcount:
+                    connection.execute(sql.insert(_SCENARIOS).values(name=scenario.name, **values))
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+            with self._begin() as connection:  # somebody else saved the first one of that name meanwhile
+                connection.execute(update)
 
     def scenarios(self) -> list[SavedScenario]:
         """All of them, by name."""
@@ -177,24 +183,39 @@ class AppState:
     @property
     def _shown(self) -> str:
         """The address without its password."""
-        return sql.make_url(self.url).render_as_string(hide_password=True)
+        try:
+            return sql.make_url(self.url).render_as_string(hide_password=True)
+        except ArgumentError:
+            return "the address in store.app_state"
 
     def _opened(self) -> sql.Engine:
-        waits = {"timeout": _WAIT_SECONDS} if self.url.startswith("sqlite") else {}
         try:
-            engine = sql.create_engine(self.url, connect_args=waits)
-            if engine.dialect.name == "sqlite":
+            address = sql.make_url(self.url)
+            if address.drivername in ("postgresql", "postgres"):
+                address = address.set(drivername="postgresql+psycopg")
+            kind = address.get_backend_name()
+            waits = {_WAIT.get(kind, ""): _WAIT_SECONDS} if kind in _WAIT else {}
+            # A server may have closed what the pool kept: each connection is tried before it is used.
+            engine = sql.create_engine(address, connect_args=waits, pool_pre_ping=kind != "sqlite")
+            if kind == "sqlite":
                 sql.event.listen(engine, "connect", _write_ahead)
             for attempt in range(_TRIES):
                 try:
                     self._prepare(engine)
                     break
-                except (OperationalError, ProgrammingError) as error:
+                except StoreUnavailable:
+                    engine.dispose()
+                    raise
+                except (OperationalError, ProgrammingError, IntegrityError) as error:
                     # Processes that start at once all find no tables, and one is the first to make them.
-                    racing = any(word in str(error) for word in ("already exists", "locked"))
+                    racing = any(word in str(error) for word in ("already exists", "locked", "duplicate key"))
                     if not racing or attempt == _TRIES - 1:
+                        engine.dispose()
                         raise
                     time.sleep(0.05 * 2**attempt)
+        except ModuleNotFoundError as error:
+            hint = "; pip install 'headroom[postgres]'" if error.name == "psycopg" else ""
+            raise StoreUnavailable(f"cannot open {self._shown}: {_first_line(error)}{hint}") from error
         except (SQLAlchemyError, ImportError) as error:
             raise StoreUnavailable(f"cannot open {self._shown}: {_first_line(error)}") from error
         return engine
