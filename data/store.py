@@ -13,6 +13,7 @@ from typing import Self
 import duckdb
 import polars as pl
 
+from data import watermarks
 from data.audit import Audit
 from data.billing import BillLoaded, record_bill, refresh_months
 from data.bills import BillBatch
@@ -412,23 +413,20 @@ class Store:
             },
         )
 
-    def watermark(self, source: str) -> datetime | None:
-        """The newest sample that a source has brought; its next pull starts there."""
-        row = row_of(
-            self._connection,
-            "SELECT max(newest_sample) FROM watermarks WHERE source = $source",
-            {"source": source},
-        )
-        return _utc(row[0]) if row else None
+    def watermark(self, source: str, target: str | None = None) -> datetime | None:
+        """The newest sample that a source, or one target of it, has brought; its next pull starts there."""
+        return watermarks.watermark(self._connection, source, target)
 
-    def set_watermark(self, source: str, newest_sample: datetime, now: datetime | None = None) -> None:
-        """Moves the watermark of a source, back as well as forth."""
+    def watermark_targets(self, source: str) -> set[str]:
+        """Targets of a source that have a watermark of their own."""
+        return watermarks.targets(self._connection, source)
+
+    def set_watermark(
+        self, source: str, newest: datetime, now: datetime | None = None, *, target: str | None = None
+    ) -> None:
+        """Moves the watermark of a source, or of one target of it, back as well as forth."""
         with self._transaction():
-            self._connection.execute("DELETE FROM watermarks WHERE source = $source", {"source": source})
-            self._connection.execute(
-                "INSERT INTO watermarks VALUES ($source, $newest, $now)",
-                {"source": source, "newest": naive(newest_sample), "now": naive(now or datetime.now(UTC))},
-            )
+            watermarks.set_watermark(self._connection, source, target, newest, now or datetime.now(UTC))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

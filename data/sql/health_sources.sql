@@ -16,7 +16,10 @@ WITH pulls AS (
     UNION
     SELECT source FROM watermarks
 ), marks AS (
-    SELECT source, max(newest_sample) AS watermark
+    -- Of several targets the one that is furthest behind.
+    SELECT
+        source,
+        coalesce(min(newest_sample) FILTER (target IS NOT NULL), max(newest_sample)) AS watermark
     FROM watermarks
     GROUP BY source
 )

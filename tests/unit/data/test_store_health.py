@@ -96,3 +96,17 @@ def test_sources_tell_how_far_they_got(tmp_path: Path) -> None:
     assert (row["last_outcome"], row["last_message"]) == ("done", None)
     assert (row["runs"], row["failed_runs"]) == (2, 1)
     assert (row["rows_read"], row["rows_loaded"], row["rows_replaced"], row["rows_rejected"]) == (12, 7, 1, 2)
+
+
+def test_the_target_that_is_furthest_behind_is_the_watermark_of_its_source(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "headroom.duckdb") as store:
+        store.set_watermark("cloud", MONDAY + timedelta(days=9))
+        store.set_watermark("cloud", MONDAY, target="eu-west-1")
+        store.set_watermark("cloud", MONDAY + timedelta(hours=5), target="eu-central-1")
+        store.set_watermark("cloud", MONDAY + timedelta(hours=2), target="eu-west-1")
+        assert store.watermark_targets("cloud") == {"eu-west-1", "eu-central-1"}
+        assert store.watermark("cloud", "eu-west-1") == MONDAY + timedelta(hours=2)
+        assert store.watermark("cloud", "us-east-1") is None
+        assert store.watermark("cloud") == MONDAY + timedelta(days=9)
+        row = store.frame("health_sources").row(0, named=True)
+    assert row["watermark"] == MONDAY + timedelta(hours=2)
