@@ -147,7 +147,7 @@ class Landing:
         self._path = self.folder / name
         # Unbuffered: a buffered part of a failed write would be written again later.
         self._file = self._path.open("xb", buffering=0)
-        _synced(self.folder)
+        synced(self.folder)
 
     def _close(self) -> None:
         if self._file is not None:
@@ -186,7 +186,7 @@ def remove(paths: list[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
     if paths:
-        _synced(paths[0].parent)
+        synced(paths[0].parent)
 
 
 def records(path: Path) -> Iterator[Record | Torn]:
@@ -242,7 +242,7 @@ def _still(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def _synced(folder: Path) -> None:
+def synced(folder: Path) -> None:
     """Makes names in the folder durable."""
     if os.name != "posix":
         return

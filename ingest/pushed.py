@@ -2,8 +2,9 @@
 
 Senders repeat what was not acknowledged, split a scrape over requests and catch up after an outage. So the
 readings of the last `lateness` of each resource are kept in a state file beside the segments, and slots are
-made anew from all of them. The state and the list of segments in it move on in one rename, after the store
-has the samples; a crash in between makes the same samples again.
+made anew from all of them. What comes later than that joins what the archive kept of its time; the samples
+that come of it correct those in the store. The state and the list of segments in it move on in one rename,
+after the store has the samples and the archive the readings; a crash in between makes the same samples again.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import polars as pl
 from data.errors import ConfigError, SourceError
 from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch
 from data.series import Window
-from ingest import otlp, remote_write
+from ingest import archive, otlp, remote_write
 from ingest.from_table import from_table
 from ingest.landing import Kind, Record, Torn, records, remove, seal, segments
+from ingest.late import incomplete, late_samples
 from ingest.pieces import rejections
 from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList
 from ingest.slots import samples_of
@@ -33,6 +35,9 @@ READINGS_AT_ONCE = 1_000_000
 
 AHEAD = timedelta(hours=1)
 """Readings further ahead of when they were received come from a wrong clock."""
+
+FORGOTTEN = timedelta(days=30)
+"""Resources that sent nothing for so long are new when they come back."""
 
 STATE = "state.parquet"
 _SEGMENTS = "segments"
@@ -47,6 +52,10 @@ class PushedBatch(Batch):
     """READING_SCHEMA to keep; None = nothing is to be noted."""
     used: tuple[Path, ...] = ()
     """Segments that are loaded with it."""
+    readings: pl.DataFrame | None = None
+    """READING_SCHEMA to keep in the archive."""
+    received: datetime | None = None
+    """When the newest of them was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +67,23 @@ class Pushed:
     step: str = "1m"
     """Length of the intervals that samples are made of; at least twice the senders' interval."""
     lateness: str = "15m"
-    """How much later than the newest of its resource a reading may arrive; later ones are rejected."""
+    """How much later than the newest of its resource a reading may arrive in the usual course; what comes
+    later corrects samples that are loaded already."""
+    keep: str = "2d"
+    """How long readings are kept for late ones to join; what comes later still must be complete by itself."""
     longest_gap: str = "15m"
     """Counters say nothing about stretches longer than this between two readings."""
 
     def __post_init__(self) -> None:
-        for name in ("step", "lateness", "longest_gap"):
+        for name in ("step", "lateness", "keep", "longest_gap"):
             try:
                 length_of_time(getattr(self, name))
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from error
         if length_of_time(self.lateness) < 2 * length_of_time(self.step):
             raise ConfigError(f"lateness: {self.lateness} is less than two steps of {self.step}")
+        if length_of_time(self.keep) < length_of_time(self.lateness):
+            raise ConfigError(f"keep: {self.keep} is less than lateness, {self.lateness}")
 
     @property
     def step_seconds(self) -> int:
@@ -98,6 +112,9 @@ class Pushed:
         if not isinstance(batch, PushedBatch) or batch.state is None:
             return
         folder = Path(self.folder)
+        kept = folder / archive.FOLDER
+        if batch.readings is not None and batch.received is not None:
+            archive.keep(kept, batch.readings, batch.received)
         # Segments of an earlier batch whose removal was cut short are in the old list.
         names = {path.name for path in batch.used}
         leftover = [path for path in segments(folder, ".sealed") if path.name in _read_state(folder)[1]]
@@ -108,6 +125,8 @@ class Pushed:
             os.fsync(file.fileno())
         partial.replace(folder / STATE)
         remove([*batch.used, *leftover])
+        if batch.received is not None:
+            archive.tidy(kept, batch.received, length_of_time(self.keep))
 
     def _batches(self, waiting: list[Path], state: pl.DataFrame) -> Iterator[PushedBatch]:
         readings, rejected, used, seen = ReadingList(), list[pl.DataFrame](), list[Path](), 0
@@ -145,26 +164,50 @@ class Pushed:
         fresh, ahead = _split(fresh, pl.col("ts") <= received + AHEAD)
         bounds = _bounds(state, step, lateness)
         fresh, late = _split(
-            fresh.join(bounds, on=GROUP, how="left"),
+            fresh.join(bounds, on=GROUP, how="left", maintain_order="left"),
             pl.col("bound").is_null() | (pl.col("ts") >= pl.col("bound")),
         )
-        known = pl.concat([state, fresh.select(*READING_SCHEMA)])
+        fresh, late = fresh.select(*READING_SCHEMA), late.select(*READING_SCHEMA)
+        late, few = self._joinable(late, state, received)
+        known = pl.concat([state, late, fresh])
         known = known.unique([*SERIES, "ts"], keep="last", maintain_order=True)
-        samples = samples_of(known, step, length_of_time(self.longest_gap))
-        samples = self._settled(samples, known, bounds, received)
+        longest_gap = length_of_time(self.longest_gap)
+        samples = self._settled(samples_of(known, step, longest_gap), known, bounds, received)
+        if late.height:
+
+            def around(since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
+                inside = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+                before = archive.kept(Path(self.folder) / archive.FOLDER, since, until, resources)
+                return pl.concat([before, state.filter(inside), fresh.filter(inside)])
+
+            samples = pl.concat([late_samples(late, around, bounds, step, longest_gap), samples])
+        reason = f"arrived more than {self.keep} late and without its other series; raise keep"
         problems = [
             *rejected,
             _as_rejected(ahead, "its time is more than an hour after it was received; is a clock wrong?"),
-            _as_rejected(
-                late, f"arrived more than {self.lateness} later than newer readings; raise lateness"
-            ),
+            _as_rejected(few, reason),
         ]
         return PushedBatch(
             samples,
             pl.concat(problems),
             seen,
-            state=_kept(known, _bounds(known, step, lateness)),
+            state=_kept(
+                known, _without_forgotten(_bounds(known, step, lateness), fresh, received), longest_gap + step
+            ),
+            readings=pl.concat([late, fresh]),
+            received=received,
         )
+
+    def _joinable(
+        self, late: pl.DataFrame, state: pl.DataFrame, received: datetime
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Splits late readings: those that can be used, and those whose others may be forgotten by now."""
+        horizon = received - length_of_time(self.keep)
+        old = late.filter(pl.col("ts") < horizon)
+        if old.is_empty():
+            return late, old
+        few = incomplete(old, state)
+        return pl.concat([late.filter(pl.col("ts") >= horizon), old.filter(~few)]), old.filter(few)
 
     def _settled(
         self, samples: pl.DataFrame, known: pl.DataFrame, bounds: pl.DataFrame, received: datetime
@@ -213,16 +256,28 @@ def _bounds(known: pl.DataFrame, step: timedelta, lateness: timedelta) -> pl.Dat
     return known.group_by(GROUP).agg((newest // width * width).cast(UTC_TIME).alias("bound"))
 
 
-def _kept(known: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
-    """What later readings need: all since the bound, and of each series the last one before it."""
-    marked = known.join(bounds, on=GROUP, how="left")
+def _kept(known: pl.DataFrame, bounds: pl.DataFrame, reach: timedelta) -> pl.DataFrame:
+    """What later readings need: all since the bound, and of each series the last one before it.
+
+    Series that ended longer than `reach` before the bound matter no more: pods come and go.
+    """
+    marked = known.join(bounds, on=GROUP, how="left", maintain_order="left")
+    marked = marked.filter(pl.col("ts") >= pl.col("bound") - reach)
     since = marked.filter(pl.col("ts") >= pl.col("bound"))
     before = (
         marked.filter(pl.col("ts") < pl.col("bound"))
-        .sort("ts")
+        .sort("ts", maintain_order=True)
         .unique(SERIES, keep="last", maintain_order=True)
     )
     return pl.concat([before, since]).select(*READING_SCHEMA).sort(*SERIES, "ts")
+
+
+def _without_forgotten(bounds: pl.DataFrame, fresh: pl.DataFrame, received: datetime) -> pl.DataFrame:
+    """The bounds without groups that fell silent long ago, unless old readings are being sent just now."""
+    horizon = received - FORGOTTEN
+    if fresh.filter(pl.col("ts") < horizon).height:
+        return bounds
+    return bounds.filter(pl.col("bound") >= horizon)
 
 
 def _split(frame: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,0 +1,108 @@
+"""Archive: readings that were used already, kept for a while so that late ones can join them.
+
+One Parquet file per hour of readings and load, named by hour, number and time of arrival. What was kept
+twice, as after a crash, counts once; of two readings of one series and moment the one kept later counts.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from data.errors import SourceError
+from ingest.landing import synced
+from ingest.readings import READING_SCHEMA, SERIES
+
+FOLDER = "readings"
+"""Of the archive, beside the segments."""
+FILES_AT_ONCE = 8
+"""Files of one hour from which on they become one."""
+
+_HOUR = "%Y%m%d%H"
+
+
+class _File(NamedTuple):
+    path: Path
+    hour: str
+    number: int
+    """In the order of arrival."""
+    received: int
+    """Microseconds since 1970 at which the newest of it was received."""
+
+
+def keep(folder: Path, readings: pl.DataFrame, received: datetime) -> None:
+    """Keeps readings (READING_SCHEMA); on the disk when it returns."""
+    if readings.is_empty():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    number = max((file.number for file in _files(folder)), default=0) + 1
+    micros = round(received.timestamp() * 1e6)
+    for (hour,), rows in readings.group_by(pl.col("ts").dt.strftime(_HOUR), maintain_order=True):
+        _write(folder / f"{hour}-{number:012d}-{micros}.parquet", rows)
+    synced(folder)
+
+
+def kept(folder: Path, since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
+    """READING_SCHEMA from since to until (both included) of the resources, in the order of arrival.
+
+    Raises:
+        SourceError: a file of the archive cannot be read.
+    """
+    first, last = since.astimezone(UTC).strftime(_HOUR), until.astimezone(UTC).strftime(_HOUR)
+    found = [pl.DataFrame(schema=READING_SCHEMA)]
+    for file in _files(folder):
+        if first <= file.hour <= last:
+            wanted = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+            try:
+                rows = pl.scan_parquet(file.path).filter(wanted).collect()
+                found.append(rows.cast(READING_SCHEMA))  # type: ignore[arg-type]
+            except (pl.exceptions.PolarsError, OSError) as error:
+                first_line = (str(error).splitlines() or [""])[0][:200]
+                raise SourceError(
+                    f"{file.path}: cannot be read: {first_line}; remove it to go on without what it kept"
+                ) from error
+    return pl.concat(found)
+
+
+def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
+    """Removes what arrived longer ago than that, and makes one file of many of the same hour."""
+    horizon = round((received - longest).timestamp() * 1e6)
+    of_hour: dict[str, list[_File]] = {}
+    for file in _files(folder):
+        if file.received < horizon:
+            file.path.unlink(missing_ok=True)
+        else:
+            of_hour.setdefault(file.hour, []).append(file)
+    for hour, files in of_hour.items():
+        if len(files) < FILES_AT_ONCE:
+            continue
+        rows = pl.concat([pl.read_parquet(file.path).select(*READING_SCHEMA) for file in files])
+        rows = rows.unique([*SERIES, "ts"], keep="last", maintain_order=True)
+        newest = max(file.received for file in files)
+        merged = folder / f"{hour}-{files[-1].number:012d}-{newest}.parquet"
+        # Takes the place of the last one; if a crash leaves the others, they are earlier in the order.
+        _write(merged, rows)
+        for file in files:
+            if file.path != merged:
+                file.path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[_File]:
+    """In the order of arrival."""
+    found = []
+    for path in folder.glob("*-*-*.parquet") if folder.is_dir() else ():
+        hour, number, received = path.stem.split("-")
+        found.append(_File(path, hour, int(number), int(received)))
+    return sorted(found, key=lambda file: (file.number, file.hour))
+
+
+def _write(path: Path, rows: pl.DataFrame) -> None:
+    partial = path.with_suffix(".partial")
+    rows.sort("resource", maintain_order=True).write_parquet(partial, compression="zstd")
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,70 @@
+"""Late readings: makes the slots anew that they belong to, from all that is known of their time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from data.frames import SAMPLE_SCHEMA
+from ingest.readings import GROUP, READING_SCHEMA, SERIES
+from ingest.recipes import Role
+from ingest.slots import samples_of
+
+Around = Callable[[datetime, datetime, pl.Series], pl.DataFrame]
+"""READING_SCHEMA from the first moment to the second, of resources; late ones are not needed among them."""
+
+
+def late_samples(
+    late: pl.DataFrame, around: Around, bounds: pl.DataFrame, step: timedelta, longest_gap: timedelta
+) -> pl.DataFrame:
+    """SAMPLE_SCHEMA of the slots before the bound of their group that late readings may change.
+
+    The samples are those that the same readings in order would have given: a reading matters to slots as far
+    as a gap may be long, and these depend on readings as far away again.
+
+    Args:
+        late: READING_SCHEMA.
+        bounds: GROUP, bound: from which slot on the group's samples are made otherwise.
+    """
+    reach = longest_gap + 2 * step
+    found = [pl.DataFrame(schema=SAMPLE_SCHEMA)]
+    # Hour by hour, so that a long stretch of late readings does not need all of it in memory.
+    for (_,), of_hour in late.group_by(pl.col("ts").dt.truncate("1h"), maintain_order=True):
+        resources = of_hour["resource"].unique()
+        oldest, newest = of_hour.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
+        since, until = oldest - 2 * reach, newest + 2 * reach
+        near = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+        known = pl.concat([around(since, until, resources), late.filter(near).select(*READING_SCHEMA)])
+        made = samples_of(known.unique([*SERIES, "ts"], keep="last", maintain_order=True), step, longest_gap)
+        found.append(
+            made.join(bounds, on=GROUP, how="inner", maintain_order="left")
+            .filter(
+                pl.col("ts").is_between(oldest - reach, newest + reach) & (pl.col("ts") < pl.col("bound"))
+            )
+            .select(*SAMPLE_SCHEMA)
+        )
+    return pl.concat(found).unique(["resource", "metric", "ts"], keep="last", maintain_order=True)
+
+
+def incomplete(late: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    """(rows of late,) whether so few series of its group came in its hour that their sum would be too small.
+
+    The measure is how many series of demand the group has in `known`. Needed only where nothing is kept any
+    more that the late ones could join.
+    """
+    demand = pl.col("role") == Role.DEMAND
+    parts = pl.struct(*SERIES).n_unique()
+    has = known.filter(demand).group_by(GROUP).agg(parts.alias("has"))
+    came = (
+        late.filter(demand)
+        .group_by(*GROUP, pl.col("ts").dt.truncate("1h").alias("hour"))
+        .agg(parts.alias("came"))
+    )
+    joined = (
+        late.with_columns(pl.col("ts").dt.truncate("1h").alias("hour"))
+        .join(has, on=GROUP, how="left", maintain_order="left")
+        .join(came, on=[*GROUP, "hour"], how="left", maintain_order="left")
+    )
+    return joined.select((pl.col("came").fill_null(0) < pl.col("has").fill_null(0)).alias("few"))["few"]
