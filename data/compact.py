@@ -17,7 +17,7 @@ ROW_GROUP = 491_520
 """Rows that DuckDB packs together. A column of a group starts a block of 256 KiB, and what is left of its
 last one is mostly lost: with the default of 122,880 rows a column of 13 bits a value takes 17."""
 
-_ROUNDED = "SELECT * REPLACE (six_digits(mean, max) AS mean, six_digits(p95, max) AS p95)"
+_ROUNDED = "SELECT * REPLACE (rollup_digits(mean, max) AS mean, rollup_digits(p95, max) AS p95)"
 """Rollups of earlier programs are not rounded yet."""
 
 
@@ -112,9 +112,11 @@ def rewrite(
         fresh.execute(f"ATTACH '{quoted}' AS compacted (ROW_GROUP_SIZE {ROW_GROUP})")
         fresh.execute("USE compacted")
         migrate(fresh, compacted)
-    samples, series = row_of(connection, "SELECT count(*), count(DISTINCT series_id) FROM samples") or (0, 0)
+    counted = row_of(
+        connection, "SELECT count(*), count(DISTINCT series_id), count(DISTINCT ts) FROM samples"
+    ) or (0, 0, 0)
     selected = {
-        "samples": packing.samples_in_order(samples, series),
+        "samples": packing.samples_in_order(*counted),
         "rollup_hour": f"{_ROUNDED} FROM main.rollup_hour ORDER BY {packing.HOURS}",
         "rollup_day": f"{_ROUNDED} FROM main.rollup_day ORDER BY {packing.DAYS}",
     }

@@ -25,6 +25,7 @@ class Action(StrEnum):
     RESIZE_AMOUNT = "resize_amount"
     ADD_MEMBERS = "add_members"
     REMOVE_MEMBERS = "remove_members"
+    MIGRATE = "migrate"
     STOP = "stop"
     BUY = "buy"
 

@@ -19,18 +19,24 @@ DAYS = "day, CASE WHEN date_diff('day', DATE '1970-01-01', day) % 2 = 0 THEN ser
 """Order of daily rollups."""
 
 LONG_RUN = 16_384
-"""Samples per series above which series after series is as small as moment after moment, and much faster to
-read: a block of 2,048 times that holds the end of one series and the start of the next packs badly."""
+"""Samples per series from which series after series may pack better: a block of 2,048 times that holds the
+end of one series and the start of the next packs badly."""
+
+SHARED = 2
+"""Samples per moment from which moment after moment packs better, however long the series are: off any grid
+every time is another one, and numbers of series that jump cost more than times that do."""
 
 
-def samples_in_order(samples: int, series: int) -> str:
+def samples_in_order(samples: int, series: int, moments: int) -> str:
     """The query of all samples in the order that packs best; reads `main.samples`.
 
     Args:
         samples: how many there are.
         series: of how many series.
+        moments: at how many different times.
     """
-    return text_of("compact_by_series" if samples >= LONG_RUN * series else "compact_by_time")[0]
+    long_runs, own_times = samples >= LONG_RUN * series, samples < SHARED * moments
+    return text_of("compact_by_series" if long_runs and own_times else "compact_by_time")[0]
 
 
 def by_time(staged: pl.DataFrame) -> pl.DataFrame:

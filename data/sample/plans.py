@@ -250,7 +250,7 @@ def _growing(plan: SeriesPlan, resource: SampleResource, clock: Clock) -> Series
         return replace(_on_path(plan), path=path, noise=replace(plan.noise, day=0.001))
     shaped = replace(_on_path(plan), path=path, depth=1.0, peaks_on_path=True, weekly=planted.weekly)
     noise = replace(_CALM, hour=0.015, day=0.008) if planted.weekly else _CALM
-    return replace(shaped, profile="consumer" if planted.weekly else "daily", noise=noise)
+    return replace(shaped, profile="business" if planted.weekly else "daily", noise=noise)
 
 
 def _driven(plan: SeriesPlan, drivers: list[SeriesPlan]) -> Truth:
