@@ -61,14 +61,20 @@ class KnownEvent(Section):
 
     subject: str = Field(description='Resource, service, site or "*"')
     start: AwareDatetime
-    end: AwareDatetime
-    factor: float = Field(ge=0, le=1000, description="Demand is so many times what it would be without")
+    end: AwareDatetime | None = Field(None, description="Without one it lasts, as a launch does")
+    factor: float = Field(1.0, ge=0, le=1000, description="Demand is so many times what it would be without")
+    amount: float = Field(0.0, description="Demand added on top, in the unit of its metric")
+    metric: str = Field("", description="The one metric it concerns; empty = all but storage")
     description: str = ""
 
     @model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
-        if self.end <= self.start:
+    def _makes_sense(self) -> Self:
+        if self.end is not None and self.end <= self.start:
             raise ValueError(f"ends at {self.end.isoformat()}, before it starts at {self.start.isoformat()}")
+        if self.amount and not self.metric:
+            raise ValueError("an amount needs the metric whose unit it is in")
+        if self.factor == 1 and not self.amount:
+            raise ValueError("neither a factor nor an amount is given: it changes nothing")
         return self
 
 
@@ -155,6 +161,11 @@ class DecideSettings(Section):
         ge=0,
         description="Changes that fit into one change window (label `change_window` of a resource);"
         " 0 = no limit",
+    )
+    migrate_to: tuple[str, ...] = Field(
+        ("family",),
+        description='Where machines may be advised to move when that saves 15 % more than resizing: "family"'
+        ' (another one of the region), "arm", and places like "aws/eu-west-1"; empty = nowhere',
     )
     endpoints_too_big: bool = Field(
         False, description="Advise on over-provisioned endpoints (laptops, workstations) too"

@@ -92,7 +92,14 @@ def known_from(
     expected: dict[str, list[Expected]] = {}
     for event in settings.known_events:
         expected.setdefault(event.subject, []).append(
-            Expected(Window(event.start, event.end), event.factor, event.description)
+            Expected(
+                Window(event.start, event.end or _NEVER),
+                event.factor,
+                event.description,
+                event.amount,
+                event.metric or None,
+                lasts=event.end is None,
+            )
         )
     for region in settings.calendars.values():
         public_holidays(region, window.start.date(), window.end.date())
@@ -119,6 +126,8 @@ def known_from(
 
 
 _DAY = timedelta(days=1)
+_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+"""The end of what lasts."""
 
 
 def _once(days: Iterable[SpecialDay]) -> tuple[SpecialDay, ...]:

@@ -32,11 +32,28 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A known event: demand is `factor` times what it would be without it."""
+    """A known event: demand is `factor` times what it would be without it, plus `amount`."""
 
     window: Window
     factor: float
     description: str = ""
+    amount: float = 0.0
+    """Added on top, in the metric's unit."""
+    metric: str | None = None
+    """The one metric it concerns; None = all that flow: a campaign does not double what is stored."""
+    lasts: bool = False
+    """It has no end: a launch, customers who stay. Once begun, history shows what it does."""
+
+    def concerns(self, metric: str) -> bool:
+        """Whether the event says anything about that metric."""
+        return metric not in STOCKS if self.metric is None else metric == self.metric
+
+    @property
+    def sentence(self) -> str:
+        """What was announced."""
+        said = [f"{self.factor:g} times as much"] if self.factor != 1 or not self.amount else []
+        said += [f"{self.amount:+g}"] if self.amount else []
+        return f"{self.description or 'a known event'}: {', then '.join(said)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,11 @@ def mask_windows(panel: Panel, known: Mapping[str, Known]) -> dict[SeriesKey, li
         # The slot a moment lies in is masked whole: a window without length would touch none.
         windows = [w if w.length else Window(w.start, w.start + timedelta(microseconds=1)) for w in windows]
         # What was announced was not normal either.
-        windows += [event.window for event in told.expected if event.window.start < panel.end]
+        windows += [
+            event.window
+            for event in told.expected
+            if event.window.start < panel.end and event.concerns(key.metric) and not event.lasts
+        ]
         if windows:
             found[key] = windows
     return found

@@ -126,12 +126,20 @@ class _Changes:
     """(n, horizon)"""
     wider: FloatArray
     """(n, horizon)"""
+    amount: FloatArray
+    """(n, horizon) added after all else."""
     notes: list[Note]
 
     @classmethod
     def none(cls, history: Panel, horizon: int) -> _Changes:
         shape = (len(history), horizon)
-        return cls(np.tile(np.arange(horizon), (len(history), 1)), np.ones(shape), np.ones(shape), [])
+        return cls(
+            np.tile(np.arange(horizon), (len(history), 1)),
+            np.ones(shape),
+            np.ones(shape),
+            np.zeros(shape),
+            [],
+        )
 
 
 def _closes(local: datetime, panel: Panel, horizon: int) -> bool:
@@ -144,12 +152,17 @@ def _expect(changes: _Changes, history: Panel, horizon: int, known: Mapping[str,
     for row, key in enumerate(history.keys):
         for event in known.get(key.subject, Known()).expected:
             first, last = slots_of(history, event.window)
-            if last <= history.slots or first >= history.slots + horizon:
+            # One that lasts and has begun is in the history.
+            over = event.lasts and first < history.slots
+            if last <= history.slots or first >= history.slots + horizon or over:
+                continue
+            if not event.concerns(key.metric):
                 continue
             ahead = slice(max(0, first - history.slots), last - history.slots)
             changes.factor[row, ahead] *= event.factor
-            what = event.description or "a known event"
-            changes.notes.append((row, "expected", first, last, f"{what}: {event.factor:g} times as much"))
+            changes.amount[row, ahead] *= event.factor
+            changes.amount[row, ahead] += event.amount
+            changes.notes.append((row, "expected", first, min(last, history.slots + horizon), event.sentence))
 
 
 def _note_masks(changes: _Changes, history: Panel, known: Mapping[str, Known]) -> None:
@@ -167,12 +180,13 @@ def _note_masks(changes: _Changes, history: Panel, known: Mapping[str, Known]) -
 def _adjusted(made: Forecast, changes: _Changes, history: Panel) -> FloatArray:
     """(n, horizon, levels) the inner quantiles on the clock of the place, with the factors of the slots."""
     quantiles = np.take_along_axis(made.quantiles, changes.read[:, :, None], axis=1)
-    touched = np.flatnonzero(((changes.factor != 1) | (changes.wider != 1)).any(1))
+    changed = (changes.factor != 1) | (changes.wider != 1) | (changes.amount != 0)
+    touched = np.flatnonzero(changed.any(1))
     if touched.size:
         own = quantiles[touched]
         middle = _middle(own, made.levels)
         spread = (own - middle) * changes.wider[touched][:, :, None]
-        moved = (middle + spread) * changes.factor[touched][:, :, None]
+        moved = (middle + spread) * changes.factor[touched][:, :, None] + changes.amount[touched][:, :, None]
         reported = np.where(np.isfinite(history.demand[touched]), history.demand[touched], 0.0)
         floor = np.where(reported.min(1, initial=0.0) < 0, -np.inf, 0.0)
         quantiles[touched] = np.maximum(moved, floor[:, None, None])

@@ -4,6 +4,8 @@ Extrapolated trends are the worst method at every horizon on most demand, saw-te
 and backups are the exception. So each series is put to the test: at ten or so earlier cutoffs a straight line
 must have come much closer than the last level, nearly every time and over weeks. On the measured sets no
 cutoff of any series passes (storage with purges among them); planted growth under 3 % noise does.
+
+What flows grows by a factor, weekdays and noise with it; what accumulates grows by amounts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.planning.draws import uniforms
-from models.planning.week_profile import behind, week_profile
+from models.planning.week_profile import WEEK, behind, week_factors, week_profile
+from models.planning.young_growth import YoungGrowth
 
 _LEAST_GAIN = 0.4
 """A line's error must be at most this share of the level's, summed over all cutoffs."""
@@ -63,12 +66,23 @@ class SteadyGrowth:
     """(n,) per day, in the series' unit; 0 where not steady."""
     spread: FloatArray
     """(n,) standard error of the slope, relative to it."""
+    lasted: FloatArray
+    """(n,) days that growth has gone on where it is young: it is as likely as not to go on for as long again;
+    infinite where it was tried over months."""
+    week: FloatArray
+    """(n, 7) factors of the weekdays, column 0 = the first day ahead; 1 where weekdays are amounts."""
+    by_factor: NDArray[np.bool_]
+    """(n,) whether weekdays and noise grow with the level."""
+    level: FloatArray
+    """(n,) level at the end of the history."""
 
     @classmethod
-    def of(cls, demand: FloatArray) -> Self:
-        """Tries lines on (n, t) gap-free demand; nothing is steady under 119 days."""
+    def of(cls, demand: FloatArray, stock: bool = True) -> Self:
+        """Tries lines on (n, t) gap-free demand."""
         n, t = demand.shape
-        adjusted = demand - behind(week_profile(demand), t)
+        by_factor = (demand.min(1) > 0) & (not stock)
+        week = np.where(by_factor[:, None], week_factors(demand), 1.0)
+        adjusted = _without_week(demand, week, by_factor)
         steady = np.zeros(n, bool)
         slope, spread, least = np.zeros(n), np.zeros(n), np.full(n, np.inf)
         for trial in _TRIALS:
@@ -84,7 +98,13 @@ class SteadyGrowth:
             slope = np.where(better, slopes, slope)
             least = np.where(better, ratio, least)
             spread = np.where(better, np.maximum(relative, _LEAST_SPREAD), spread)
-        return cls(steady, slope, spread)
+        young = YoungGrowth.of(adjusted)
+        new = young.found & ~steady
+        slope, spread = np.where(new, young.slope, slope), np.where(new, young.spread, spread)
+        lasted = np.where(new, young.lasted, np.inf)
+        today = np.median(adjusted[:, -_BASE_DAYS:], 1) + slope * (_BASE_DAYS - 1) / 2
+        by_factor &= today > 0
+        return cls(steady | new, slope, spread, lasted, week, by_factor, today)
 
     def removed(self, demand: FloatArray) -> FloatArray:
         """(n, t) demand with the course of the growing series' level taken out, at today's level.
@@ -92,22 +112,26 @@ class SteadyGrowth:
         The course is a broken line through the medians of four-week blocks, so that growth that began within
         the history leaves no trace.
         """
-        if not self.steady.any():
+        rows = np.flatnonzero(self.steady)
+        if not len(rows):
             return demand
         t = demand.shape[1]
         level = demand.copy()
         days = np.arange(t)
-        for i in np.flatnonzero(self.steady):
-            adjusted = (demand[i : i + 1] - behind(week_profile(demand[i : i + 1]), t))[0]
-            today = np.median(adjusted[-_BASE_DAYS:]) + self.slope[i] * (_BASE_DAYS - 1) / 2
+        whole = _without_week(demand[rows], self.week[rows], self.by_factor[rows])
+        for i, adjusted in zip(rows, whole, strict=True):
+            today = float(self.level[i])
             at, through = [float(t - 1)], [today]
             for last in range(t, _KNOT_DAYS - 1, -_KNOT_DAYS):
                 at.append(last - (_KNOT_DAYS + 1) / 2)
-                through.append(np.median(adjusted[last - _KNOT_DAYS : last]))
+                through.append(float(np.median(adjusted[last - _KNOT_DAYS : last])))
             course = np.interp(days, at[::-1], through[::-1])
             before = days < at[-1]
             course[before] = through[-1] - (through[-2] - through[-1]) / _KNOT_DAYS * (at[-1] - days[before])
-            level[i] += today - course
+            if self.by_factor[i]:
+                level[i] *= today / np.maximum(course, 0.05 * today)
+            else:
+                level[i] += today - course
         return level
 
     def onto(
@@ -124,11 +148,41 @@ class SteadyGrowth:
         # Logistic with the spread of a normal: a little more in the tails, and a closed form.
         factor = 1 + self.spread[rows, None] * np.log(order / (1 - order) + 1e-12) / 1.702
         slowed = uniforms(seeds[rows], samples, _STREAM + 2) < _SLOWDOWN
+        slowed &= np.isinf(self.lasted[rows, None])
         factor = np.where(slowed, uniforms(seeds[rows], samples, _STREAM + 3), factor)
-        growth = self.slope[rows, None, None] * factor[:, :, None] * days
-        paths[rows] += growth.astype(np.float32)
-        centre[rows] += self.slope[rows, None] * days
+        # What has lasted a days lasts h more with chance a / (a + h) (Gott 1993, Nature 363).
+        left = self.lasted[rows, None] * (1 / np.maximum(_spread(seeds[rows], samples), 1e-12) - 1)
+        left = np.where(np.isinf(self.lasted[rows, None]), np.inf, left)
+        growing = np.minimum(days, left[:, :, None])
+        grown = self.slope[rows, None, None] * factor[:, :, None] * growing
+        middle = self.slope[rows, None] * np.minimum(days, self.lasted[rows, None])
+        of_level = 1 / np.where(self.by_factor[rows], self.level[rows], 1.0)
+        for k, i in enumerate(rows):
+            if self.by_factor[i]:
+                paths[i] *= np.maximum(1 + grown[k] * of_level[k], 0)
+                centre[i] *= np.maximum(1 + middle[k] * of_level[k], 0)
+            else:
+                paths[i] += grown[k]
+                centre[i] += middle[k]
         return paths, centre
+
+
+def _spread(seeds: NDArray[np.uint64], samples: int) -> FloatArray:
+    """(n, samples) numbers in (0, 1), one from each of as many equal parts, in random order."""
+    order = uniforms(seeds, samples, _STREAM + 4).argsort(1)
+    within: FloatArray = (order + uniforms(seeds, samples, _STREAM + 5)) / samples
+    return within
+
+
+def _without_week(demand: FloatArray, week: FloatArray, by_factor: NDArray[np.bool_]) -> FloatArray:
+    """(n, t) demand without its weekdays, factors or amounts."""
+    t = demand.shape[1]
+    adjusted = demand.copy()
+    if by_factor.any():
+        adjusted[by_factor] /= behind(week[by_factor], t)
+    if not by_factor.all():
+        adjusted[~by_factor] -= behind(week_profile(demand[~by_factor]), t)
+    return adjusted
 
 
 def _try(adjusted: FloatArray, trial: _Trial) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -147,7 +201,7 @@ def _try(adjusted: FloatArray, trial: _Trial) -> tuple[FloatArray, FloatArray, F
         level_errors, line_errors = [], []
         for lead in trial.leads:
             for back in range(trial.cutoffs):
-                cut = t - lead - 7 * back
+                cut = t - lead - WEEK * back
                 slope = adjusted[:, cut - window : cut] @ weights
                 base = np.median(adjusted[:, cut - _BASE_DAYS : cut], 1)
                 actual = adjusted[:, cut + lead - _BASE_DAYS : cut + lead].mean(1)

@@ -46,7 +46,7 @@ class Mixture:
 
     def draw(self, demand: FloatArray, seeds: NDArray[np.uint64], samples: int) -> Drawn:
         """Draws paths for (n, t) gap-free demand of the pool's length."""
-        growth = SteadyGrowth.of(demand)
+        growth = SteadyGrowth.of(demand, self.ensemble.stock)
         floor = demand.min(1) >= 0
         demand = growth.removed(demand)
         horizon = self.ensemble.horizon

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from models.planning.conformal import learn
 from models.planning.draws import seeds
 from models.planning.growth import SteadyGrowth
 from models.planning.mixture import Mixture
+from models.planning.outlook import Outlook
 from models.planning.preparation import Prepared, block_lengths, prepare
 
 MADE_BY = "planning"
@@ -59,6 +60,7 @@ def plan(
     samples: int = 200,
     seed: int,
     stocks: Collection[str] = STOCKS,
+    outlook: Outlook | None = None,
 ) -> Forecast:
     """Forecasts every series of a daily panel and keeps the sample paths.
 
@@ -69,19 +71,16 @@ def plan(
         samples: paths per series; n x samples x horizon x 4 bytes are kept.
         seed: the same seed gives the same bytes, whatever the order of the series.
         stocks: metrics that accumulate; they get no logarithm and two members with a weak trend.
+        outlook: what is known of the days ahead beside the history (`models.planning.informed`).
 
-    Raises ValueError for a panel whose step is not a day.
+    Raises ValueError for a panel whose step is not a day, or an outlook of other series or days.
     """
-    prepared = _checked(history, horizon, samples)
-    answer = np.full((len(history), horizon, len(levels)), np.nan)
     paths = np.full((len(history), samples, horizon), np.nan, np.float32)
-    made_by = [MADE_BY] * len(history)
-    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
-        answer[chunk.rows] = chunk.quantiles(levels)
+
+    def keep(chunk: _Chunk) -> None:
         paths[chunk.rows] = chunk.paths
-        for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
-            made_by[row] = maker
-    return replace(_forecast(history, prepared, horizon, levels, answer, made_by), paths=paths)
+
+    return replace(_planned(history, horizon, levels, samples, seed, stocks, outlook, keep), paths=paths)
 
 
 def plan_bands(
@@ -92,16 +91,10 @@ def plan_bands(
     samples: int = 200,
     seed: int,
     stocks: Collection[str] = STOCKS,
+    outlook: Outlook | None = None,
 ) -> Forecast:
     """As `plan`, but only the quantiles are kept."""
-    prepared = _checked(history, horizon, samples)
-    answer = np.full((len(history), horizon, len(levels)), np.nan)
-    made_by = [MADE_BY] * len(history)
-    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
-        answer[chunk.rows] = chunk.quantiles(levels)
-        for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
-            made_by[row] = maker
-    return _forecast(history, prepared, horizon, levels, answer, made_by)
+    return _planned(history, horizon, levels, samples, seed, stocks, outlook, lambda chunk: None)
 
 
 def plan_and_reach(
@@ -113,25 +106,61 @@ def plan_and_reach(
     seed: int,
     stocks: Collection[str] = STOCKS,
     lasting: int = 1,
+    outlook: Outlook | None = None,
 ) -> tuple[Forecast, Reach]:
     """As `plan`, but paths are dropped chunk by chunk and only their running maximum's quantiles are kept.
 
     `lasting` is for how many days running a flow must hold a level to have reached it: with 3, one
     day's burst exhausts nothing. Stocks have reached what they touch.
     """
-    prepared = _checked(history, horizon, samples)
     days = tuple(d for d in REACH_DAYS if d <= horizon)
-    answer = np.full((len(history), horizon, len(levels)), np.nan)
     amounts = np.full((len(history), len(days), len(REACH_LEVELS)), np.nan)
+
+    def keep(chunk: _Chunk) -> None:
+        stock = np.array([history.keys[int(row)].metric in stocks for row in chunk.rows])
+        held = chunk.paths if stock.all() else lasted(chunk.paths, lasting)
+        held = np.where(stock[:, None, None], chunk.paths, held) if stock.any() else held
+        amounts[chunk.rows] = _reached(held, days)
+
+    forecast = _planned(history, horizon, levels, samples, seed, stocks, outlook, keep)
+    return forecast, Reach(history.keys, history.end, days, REACH_LEVELS, amounts)
+
+
+def _planned(
+    history: Panel,
+    horizon: int,
+    levels: tuple[float, ...],
+    samples: int,
+    seed: int,
+    stocks: Collection[str],
+    outlook: Outlook | None,
+    keep: Callable[[_Chunk], None],
+) -> Forecast:
+    """The quantiles of every series; `keep` takes from each chunk what else is wanted of its paths."""
+    if history.step != DAY:
+        raise ValueError(f"planning needs a daily panel, not one of {history.step}")
+    if horizon < 1 or samples < 2:
+        raise ValueError(f"horizon {horizon} and samples {samples} must be at least 1 and 2")
+    ahead = Outlook.plain(len(history), horizon) if outlook is None else outlook
+    if ahead.factor.shape != (len(history), horizon):
+        raise ValueError(f"an outlook of {ahead.factor.shape} is not for {len(history)} series x {horizon}")
+    prepared = prepare(history)
+    answer = np.full((len(history), horizon, len(levels)), np.nan)
     made_by = [MADE_BY] * len(history)
-    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks):
+    for chunk in _chunks(history, prepared, horizon, samples, seed, stocks, ahead):
         answer[chunk.rows] = chunk.quantiles(levels)
-        stock = history.keys[int(chunk.rows[0])].metric in stocks
-        amounts[chunk.rows] = _reached(lasted(chunk.paths, 1 if stock else lasting), days)
         for row, maker in zip(chunk.rows, chunk.made_by, strict=True):
             made_by[row] = maker
-    forecast = _forecast(history, prepared, horizon, levels, answer, made_by)
-    return forecast, Reach(history.keys, history.end, days, REACH_LEVELS, amounts)
+        keep(chunk)
+    # Refused series get the spread of their last reported days, the same for every day.
+    for row in prepared.refusals:
+        made_by[row] = NO_FALLBACK
+    for row, recent in prepared.recent.items():
+        made_by[row] = FALLBACK
+        answer[row] = ahead.on_quantiles(row, np.quantile(recent, levels))
+    return Forecast(
+        history.keys, history.end, history.step, levels, answer, tuple(made_by), prepared.refusals
+    )
 
 
 def reach_of(forecast: Forecast) -> Reach:
@@ -158,14 +187,18 @@ def lasted(paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
     return held
 
 
-def growing_series(history: Panel) -> NDArray[np.bool_]:
+def growing_series(history: Panel, stocks: Collection[str] = STOCKS) -> NDArray[np.bool_]:
     """(n,) series that `plan` follows along a trend, because that paid in their own past."""
     prepared = prepare(history)
     lengths = block_lengths(prepared.days)
     growing = np.zeros(len(history), bool)
+    stock = np.array([key.metric in stocks for key in history.keys], bool)
     for length in np.unique(lengths[lengths > 0]):
-        rows = np.flatnonzero(lengths == length)
-        growing[rows] = SteadyGrowth.of(prepared.filled[rows, -length:]).steady
+        for of_kind in (stock, ~stock):
+            rows = np.flatnonzero((lengths == length) & of_kind)
+            demand = prepared.filled[rows, -length:]
+            if len(rows):
+                growing[rows] = SteadyGrowth.of(demand, bool(stock[rows[0]])).steady
     return growing
 
 
@@ -175,35 +208,14 @@ def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:
     return at_levels(sort_samples(highest), REACH_LEVELS)
 
 
-def _checked(history: Panel, horizon: int, samples: int) -> Prepared:
-    if history.step != DAY:
-        raise ValueError(f"planning needs a daily panel, not one of {history.step}")
-    if horizon < 1 or samples < 2:
-        raise ValueError(f"horizon {horizon} and samples {samples} must be at least 1 and 2")
-    return prepare(history)
-
-
-def _forecast(
+def _chunks(
     history: Panel,
     prepared: Prepared,
     horizon: int,
-    levels: tuple[float, ...],
-    answer: FloatArray,
-    made_by: list[str],
-) -> Forecast:
-    """Adds the refusals and their fallback: the spread of the last reported days, the same for every day."""
-    for row in prepared.refusals:
-        made_by[row] = NO_FALLBACK
-    for row, recent in prepared.recent.items():
-        made_by[row] = FALLBACK
-        answer[row] = np.quantile(recent, levels)
-    return Forecast(
-        history.keys, history.end, history.step, levels, answer, tuple(made_by), prepared.refusals
-    )
-
-
-def _chunks(
-    history: Panel, prepared: Prepared, horizon: int, samples: int, seed: int, stocks: Collection[str]
+    samples: int,
+    seed: int,
+    stocks: Collection[str],
+    outlook: Outlook,
 ) -> Iterator[_Chunk]:
     """Paths of all series that can be planned, in chunks of one metric and length.
 
@@ -228,6 +240,7 @@ def _chunks(
         paths = np.empty((len(rows), samples, horizon), np.float32)
         paths[:] = level[:, None, None]
         centre = np.repeat(level[:, None], horizon, 1)
+        paths, centre = outlook.onto(rows, paths, centre, own[rows], floor[rows])
         yield _Chunk(rows, paths, centre, Calibration.none(), True, floor[rows], [CONSTANT] * len(rows))
 
     for metric in np.unique(metrics[moving]):
@@ -250,6 +263,7 @@ def _chunks(
                 drawn = mixture.draw(demand, own[rows], samples)
                 paths = drawn.paths * scale[rows, None, None].astype(np.float32)
                 centre = drawn.centre * scale[rows, None]
+                paths, centre = outlook.onto(rows, paths, centre, own[rows], floor[rows])
                 made_by = [GROWING if growing else MADE_BY for growing in drawn.growing]
                 yield _Chunk(rows, paths, centre, calibration, stock, floor[rows], made_by)
 

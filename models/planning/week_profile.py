@@ -67,3 +67,31 @@ def relative_week(demand: FloatArray) -> FloatArray:
         relative = np.exp(week_profile(np.log(some + offset)))
         factors[moved] = relative / relative.mean(1, keepdims=True)
     return factors
+
+
+def week_factors(demand: FloatArray, weeks: int = 12) -> FloatArray:
+    """(n, 7) factors on the level, column 0 = the first day ahead, learned while the level moves.
+
+    Each day is compared with the mean of the week around it, which a straight climb leaves as it is. As far
+    as the factors are more than noise; all 1 for demand with negatives and from under three weeks.
+    """
+    n, t = demand.shape
+    recent = demand[:, -min(t, WEEK * (weeks + 1)) :]
+    k = recent.shape[1] // WEEK - 1
+    usable = recent.min(1) >= 0
+    if k < 2 or not usable.any():
+        return np.ones((n, WEEK))
+    sums = np.concatenate([np.zeros((n, 1)), np.cumsum(recent, 1)], 1)
+    around = (sums[:, WEEK:] - sums[:, :-WEEK]) / WEEK
+    ratio = np.where(around > 0, recent[:, 3:-3] / np.where(around > 0, around, 1.0), 1.0)
+    # Whole weeks that end three days before the history does, so that each day has its week around it.
+    by_week = np.minimum(ratio[:, -WEEK * k :], 20.0).reshape(n, k, WEEK)
+    profile = np.median(by_week, 1)
+    noise = by_week.var(1, ddof=1).mean(1)
+    middle = profile.mean(1, keepdims=True)
+    profile = np.where(middle > 0.1, profile / np.maximum(middle, 0.1), 1.0)
+    signal = np.maximum(profile.var(1), 1e-24)
+    kept = np.clip(1 - _NOISE_WEIGHT * noise / k / signal, 0, 1)
+    factors = np.where(usable[:, None], np.maximum(1 + (profile - 1) * kept[:, None], 0.02), 1.0)
+    turned: FloatArray = np.roll(factors, -3, axis=1)
+    return turned

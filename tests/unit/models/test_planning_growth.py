@@ -71,8 +71,11 @@ def test_random_walks_are_hardly_ever_growth() -> None:
 
 
 def test_short_histories_are_never_growth() -> None:
-    assert not SteadyGrowth.of(np.arange(118.0)[None]).steady.any()
-    assert SteadyGrowth.of(np.arange(119.0)[None]).steady.all()
+    assert not SteadyGrowth.of(np.arange(41.0)[None]).steady.any()
+    young, old = (SteadyGrowth.of(np.arange(float(days))[None]) for days in (118, 119))
+    assert young.steady.all() and old.steady.all()
+    # Under 119 days it was not tried over months: it goes on for as long again, or not.
+    assert np.isfinite(young.lasted).all() and np.isinf(old.lasted).all()
 
 
 @pytest.mark.skipif(not STORAGE.exists(), reason=f"{STORAGE.name} is not beside the repository")
