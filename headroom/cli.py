@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 
 from data.errors import ConfigError, HeadroomError, UnknownName
+from headroom.command_list import Commands
 from headroom.commands import advice, bills, collect, config, demo, files, jobs, look, upkeep
 
 cli = typer.Typer(
     name="headroom",
+    cls=Commands,
     help="Plan capacity: what runs out and when, what is too big, what it costs, what to do.",
     no_args_is_help=True,
     add_completion=False,

@@ -14,23 +14,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from typer.main import get_command
 
-COMMANDS = (
-    "init",
-    "ingest",
-    "forecast",
-    "decide",
-    "publish",
-    "run",
-    "serve",
-    "status",
-    "export",
-    "sources",
-    "demo",
-    "forecast-file",
-    "replay-file",
-    "backtest",
-)
+from headroom.cli import cli
+from headroom.command_list import SECTIONS
+
+COMMANDS = tuple(name for names in SECTIONS.values() for name in names)
 
 
 def headroom(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +78,11 @@ def test_every_command_explains_itself_with_an_example(command: str, tmp_path: P
     done = headroom(tmp_path, command, "--help")
     assert done.returncode == 0
     assert "Example:" in done.stdout
+
+
+def test_the_list_of_commands_names_each_once() -> None:
+    assert sorted(COMMANDS) == sorted(get_command(cli).commands)
+    assert len(set(COMMANDS)) == len(COMMANDS)
 
 
 def test_own_files_become_findings(folder: Path) -> None:
