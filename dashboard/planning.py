@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -46,10 +47,12 @@ def plan_for(
     hours = settings.get("plan_risk_hours", 0.0) if risk_hours is None else risk_hours
     changes = settings.get("changes_per_window", 0) if per_window is None else per_window
     advised, costs = estate.recommendations, snapshot.table("resource_costs")
+    together = snapshot.table("alternatives")
     if resources is not None:
         names = list(resources)
         advised = advised.filter(pl.col("resource").is_in(names))
         costs = costs.filter(pl.col("resource").is_in(names))
+        together = together.filter(pl.col("resource").is_in(names).all().over("alternative"))
     return plan_of(
         advised,
         snapshot.table("findings"),
@@ -58,6 +61,7 @@ def plan_for(
         snapshot.frame("services_now"),
         choices,
         estate.today,
+        alternatives=together,
         risk_budget=hours or float("inf"),
         per_window=changes or None,
     )
@@ -68,10 +72,14 @@ def changes_for(
 ) -> list[Change]:
     """The changes to carry out: of the named resources, or of all but those decided against.
 
-    Raises UnknownName for a resource without a recommendation.
+    Where the plan prefers what is advised for several resources together, its changes take the place of those
+    of each. An alternative may be named, too. Raises UnknownName for a resource without a recommendation.
     """
     advised = estate.recommendations
+    together = estate.snapshot.table("alternatives")
     if resources is None:
+        chosen = [one.name for one in plan_for(estate, choices).chosen]
+        advised = with_alternatives(advised, together.filter(pl.col("alternative").is_in(chosen)))
         wanted = [
             row["resource"]
             for row in advised.iter_rows(named=True)
@@ -79,16 +87,46 @@ def changes_for(
         ]
     else:
         known = advised["resource"].to_list()
+        groups = together["alternative"].unique().to_list()
         for name in resources:
-            if name not in known:
-                raise UnknownName("resource with a recommendation", name, known)
-        wanted = list(resources)
+            if name not in known and name not in groups:
+                raise UnknownName("resource with a recommendation", name, [*known, *groups])
+        named = together.filter(pl.col("alternative").is_in(list(resources)))
+        advised = with_alternatives(advised, named)
+        wanted = [*resources, *named["resource"]]
     snapshot = estate.snapshot
     return changes_of(
         advised.filter(pl.col("resource").is_in(wanted)),
         snapshot.frame("resources_now"),
         snapshot.frame("services_now"),
     )
+
+
+def with_alternatives(advised: pl.DataFrame, together: pl.DataFrame) -> pl.DataFrame:
+    """Recommendations in which the rows of some alternatives take the place of those of their resources."""
+    rows = together.unique("resource", keep="first", maintain_order=True).select(advised.columns)
+    return pl.concat([advised.join(rows.select("resource"), on="resource", how="anti"), rows])
+
+
+def choices_about(
+    estate: Estate,
+    name: str,
+    verdict: Verdict,
+    at: datetime,
+    *,
+    reason: str = "",
+    until: str | None = None,
+    by: str = "",
+) -> list[Choice]:
+    """A verdict on what is recommended for a resource, or on every change of an alternative by its name.
+
+    Raises as `choice_about`.
+    """
+    together = estate.snapshot.table("alternatives").filter(pl.col("alternative") == name)
+    if together.is_empty():
+        return [choice_about(estate, name, verdict, at, reason=reason, until=until, by=by)]
+    changed = together.filter(pl.col("action") != str(Action.KEEP)).sort("resource")
+    return [_choice(estate, row, verdict, at, reason, until, by) for row in changed.iter_rows(named=True)]
 
 
 def choice_about(
@@ -112,10 +150,22 @@ def choice_about(
     )
     if rows.is_empty():
         known = estate.recommendations.filter(pl.col("action") != str(Action.KEEP))["resource"].to_list()
+        known += estate.snapshot.table("alternatives")["alternative"].unique().to_list()
         raise UnknownName("resource with a change", resource, known)
+    return _choice(estate, rows.row(0, named=True), verdict, at, reason, until, by)
+
+
+def _choice(
+    estate: Estate,
+    row: Mapping[str, Any],
+    verdict: Verdict,
+    at: datetime,
+    reason: str,
+    until: str | None,
+    by: str,
+) -> Choice:
     if until and datetime.fromisoformat(until).date() <= estate.today:
         raise ValueError(f"{until} is over already: defer to a later day")
-    row = rows.row(0, named=True)
     targets = {
         str(metric): row[column]
         for column, metrics in _TARGETS.items()
@@ -123,7 +173,7 @@ def choice_about(
         if row[column] is not None
     }
     return Choice(
-        resource=resource,
+        resource=row["resource"],
         verdict=verdict,
         action=row["action"],
         at=at,

@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
+from data.alternative import Alternative
 from data.decision import Finding, MetricFinding, Size, Status
 from data.exhaustion import Exhaustion
 from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA, empty
@@ -21,13 +22,17 @@ from data.prices import PriceCatalog
 from data.reach import Reach
 from data.recommendation import Recommendation, ResourceCost
 from data.series import Metric
+from models.alternatives import alternative_rows, alternatives_of
 from models.cost import Growth, monthly_costs, resource_cost
 from models.decision_frames import decision_frames
 from models.estate import Estate, read_estate
-from models.findings import FindingOptions, judge_metric, judge_resource
+from models.finding_options import FindingOptions
+from models.findings import judge_metric, judge_resource
 from models.fitting import fit
+from models.headcount import told_of_pools
 from models.members import compare_members
-from models.pricing import Pricer
+from models.pools import pools_of
+from models.pricing import Amounts, Pricer
 from models.recommend import Case, recommend, smaller
 from models.usage import Usage, usage
 
@@ -68,6 +73,8 @@ class DecisionInputs:
     options: FindingOptions = field(default_factory=FindingOptions)
     policy: str = "none"
     """Name of the policy that made the sizes."""
+    stated: Mapping[str, Amounts] = field(default_factory=dict)
+    """Resource -> metric -> capacity the inventory states; counts where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,16 @@ class Decisions:
     costs: tuple[ResourceCost, ...]
     monthly: pl.DataFrame
     """MONTHLY_COST_SCHEMA."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Advice for several resources together, by name."""
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        """Table -> rows, for findings, metric_findings, recommendations, resource_costs, monthly_costs."""
-        return decision_frames(self.findings, self.recommendations, self.costs, self.monthly)
+        """Table -> rows, for findings, metric_findings, recommendations, alternatives, resource_costs,
+        monthly_costs."""
+        return {
+            **decision_frames(self.findings, self.recommendations, self.costs, self.monthly),
+            "alternatives": alternative_rows(self.alternatives),
+        }
 
 
 def decide(inputs: DecisionInputs) -> Decisions:
@@ -101,6 +114,8 @@ def decide(inputs: DecisionInputs) -> Decisions:
         exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
     ahead = _demands_ahead(inputs.reach, estate, options)
 
+    names = frozenset(resource.name for resource in estate.current)
+
     cases: list[Case] = []
     findings: list[Finding] = []
     fits = []
@@ -113,7 +128,8 @@ def decide(inputs: DecisionInputs) -> Decisions:
             sizes.get(resource.name, {}),
             exhaustions.get(resource.name, {}),
             ahead.get(resource.name, {}),
-            pricer.current(resource, capacity),
+            pricer.current(resource, capacity or inputs.stated.get(resource.name, {})),
+            inputs.stated.get(resource.name, {}),
         )
         metrics = [
             judge_metric(
@@ -124,24 +140,35 @@ def decide(inputs: DecisionInputs) -> Decisions:
         size = None if _is_urgent(metrics) else smaller(case, pricer, options)
         cases.append(case)
         fits.append(size)
-        findings.append(judge_resource(resource, metrics, used, size, options))
+        findings.append(judge_resource(resource, metrics, used, size, options, inputs.as_of, names))
     findings = compare_members([c.resource for c in cases], findings, [c.held for c in cases])
+    pools = pools_of(cases, inputs.hourly, inputs.daily, options.window_days)
+    findings = told_of_pools(findings, pools, options)
     recommendations = [
         recommend(case, finding, size, pricer, options, inputs.as_of.date(), inputs.policy)
         for case, finding, size in zip(cases, findings, fits, strict=True)
     ]
+    alternatives = alternatives_of(
+        cases,
+        pools,
+        {finding.resource: finding for finding in findings},
+        {advice.resource: advice for advice in recommendations},
+        pricer,
+        options,
+        inputs.policy,
+    )
     costs = [
         resource_cost(case.resource, case.price, advice, pricer.currency)
         for case, advice in zip(cases, recommendations, strict=True)
     ]
-    held_now = {case.resource.name: case.capacity for case in cases}
+    held_now = {case.resource.name: case.capacity or case.stated for case in cases}
     growth = [
         grown
         for case, advice in zip(cases, recommendations, strict=True)
         if (grown := _growth(case, advice, pricer, options)) is not None
     ]
     monthly = monthly_costs(estate, held_now, inputs.daily, growth, pricer)
-    return Decisions(estate, tuple(findings), tuple(recommendations), tuple(costs), monthly)
+    return Decisions(estate, tuple(findings), tuple(recommendations), tuple(costs), monthly, alternatives)
 
 
 def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:

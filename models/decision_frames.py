@@ -99,7 +99,7 @@ def decision_frames(
                 for m in f.metrics
             ],
         ),
-        "recommendations": _frame(RECOMMENDATION_SCHEMA, [_recommendation(r) for r in recommendations]),
+        "recommendations": _frame(RECOMMENDATION_SCHEMA, [recommendation_row(r) for r in recommendations]),
         "resource_costs": _frame(
             RESOURCE_COST_SCHEMA,
             [
@@ -111,7 +111,8 @@ def decision_frames(
     }
 
 
-def _recommendation(advice: Recommendation) -> tuple[object, ...]:
+def recommendation_row(advice: Recommendation) -> tuple[object, ...]:
+    """A row of the table `recommendations`."""
     rates = [advice.targets[m] for m in (Metric.NETWORK_IN, Metric.NETWORK_OUT) if m in advice.targets]
     return (
         advice.resource,

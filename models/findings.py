@@ -7,9 +7,9 @@ one metric beats saving on another. Rules are built to be quiet: one spike or on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -18,79 +18,10 @@ from data.exhaustion import Exhaustion, ExhaustionState
 from data.outcome import Refusal
 from data.series import STOCKS, UNITS, Metric
 from models.estate import COMPUTE, Resource
+from models.finding_options import FindingOptions
 from models.fitting import Fit, number
+from models.idleness import days_text, forgotten, is_quiet, unused
 from models.usage import HOT, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class FindingOptions:
-    """What counts as too small, at risk, idle and too big."""
-
-    window_days: int = 28
-    """Days of hours that count as lately: four of every weekday."""
-    reserve: float = 0.1
-    """Share of capacity kept free: usable capacity is capacity x (1 - reserve)."""
-    reserves: Mapping[str, float] = field(default_factory=dict)
-    """Metric -> its own reserve, where it differs."""
-    silent_hours: float = 48.0
-    """Without a sample for longer, nothing is said: two days let a weekend's agent outage pass."""
-    min_history_days: float = 7.0
-    """Less history than a week has not seen every weekday."""
-    hot_days: int = 4
-    """Days of the window at the limit, in at least two of its weeks, that make it a habit."""
-    hot_days_last_week: int = 3
-    """Days of the last seven at the limit that make it a new state."""
-    endpoint_saturated_share: float = 0.05
-    """Endpoints run flat out now and then by nature: share of saturated hours that is too much."""
-    risk_days: int = 90
-    """Running out within this many days, or within the lead time where that is longer, is a risk."""
-    risk_chance: float = 0.5
-    """Corrected probability from which it is one."""
-    idle_days: int = 14
-    quiet_share: float = 0.97
-    """Share of hours that must be quiet; the rest allows for updates and backups."""
-    quiet_cpu: float = 0.03
-    """Share of the cores under which an hour is quiet."""
-    quiet_network_mbps: float = 0.5
-    """Mbit/s under which an hour is quiet: what monitoring and time-keeping make."""
-    quiet_network: float = 0.005
-    """The same as a share of the bandwidth; the larger of both counts."""
-    quiet_storage: float = 0.01
-    """Share of a volume under which it counts as empty."""
-    idle_after_use_days: int = 60
-    """A resource that was used within the year is idle only after this many days without use."""
-    over_share: float = 0.5
-    """A metric is too big when what it needs is at most this share of what is held: half a size would do."""
-    min_saving: float = 0.2
-    """Share of its price that a smaller size must save to be worth a finding."""
-    min_over_days: float = 14.0
-    """History needed before something is called too big."""
-    lead_days: int = 30
-    """Days from order to use on premises, where the inventory names none."""
-    lead_days_cloud: int = 1
-    """The same in a cloud or in Kubernetes."""
-    endpoints_too_big: bool = False
-    """Whether endpoints (laptops, workstations) are advised to be smaller or stopped."""
-
-    def reserve_of(self, metric: str) -> float:
-        return self.reserves.get(metric, self.reserve)
-
-    def lead_of(self, resource: Resource) -> int:
-        if resource.lead_days is not None:
-            return resource.lead_days
-        return self.lead_days_cloud if resource.is_cloud or resource.kind == "workload" else self.lead_days
-
-    def quiet_level(self, metric: str, capacity: float) -> float:
-        """Mean demand under which an hour of that metric is quiet; NaN where it cannot be said."""
-        match metric:
-            case Metric.CPU:
-                return self.quiet_cpu * capacity
-            case Metric.NETWORK_IN | Metric.NETWORK_OUT:
-                share = self.quiet_network * capacity
-                return max(self.quiet_network_mbps, share if np.isfinite(share) else 0.0)
-            case Metric.STORAGE:
-                return self.quiet_storage * capacity
-        return float("nan")
 
 
 def judge_metric(
@@ -139,6 +70,8 @@ def judge_resource(
     used: Mapping[str, Usage],
     smaller: Fit | None,
     options: FindingOptions,
+    as_of: datetime | None = None,
+    names: Collection[str] = (),
 ) -> Finding:
     """The finding on a resource from those on its metrics.
 
@@ -146,7 +79,11 @@ def judge_resource(
         metrics: one per metric that was measured, in any order.
         used: metric -> what it did.
         smaller: a size that holds all needs and saves enough, if there is one (`models.recommend.smaller`).
+        as_of: turns a version's start into an age; without it, ages are not known.
+        names: all resources there are: what a volume is attached to may be gone.
     """
+    if (left := forgotten(resource, options, as_of, names)) is not None:
+        return _finding(resource, Status.IDLE, (), left[1], metrics, left[0])
     if not metrics:
         reason = "no_samples"
         return _finding(resource, Status.UNKNOWN, (), "nothing was ever measured", metrics, reason)
@@ -163,7 +100,7 @@ def judge_resource(
     if blind or all(m.status is Status.UNKNOWN for m in metrics):
         hits = blind or list(metrics)
         return _finding(resource, Status.UNKNOWN, hits, hits[0].because, metrics)
-    idle = _idle(resource, metrics, used, options)
+    idle = unused(resource, metrics, used, options)
     if idle is not None:
         return _finding(resource, Status.IDLE, (), idle[1], metrics, idle[0])
     if smaller is not None:
@@ -208,16 +145,17 @@ def _judge(
     if used.capacity == 0:
         days = used.off_hours / 24
         status = Status.IDLE if days >= options.idle_days else Status.UNKNOWN
-        return status, "powered_off", f"switched off for {_days(days)}"
+        return status, "powered_off", f"switched off for {days_text(days)}"
     if used.silent_hours > options.silent_hours:
         if np.isinf(used.silent_hours):
             return Status.UNKNOWN, "silent", f"no {used.metric} sample in the history"
-        return Status.UNKNOWN, "silent", f"no {used.metric} sample for {_days(used.silent_hours / 24)}"
+        return Status.UNKNOWN, "silent", f"no {used.metric} sample for {days_text(used.silent_hours / 24)}"
     if used.history_days < options.min_history_days:
         return (
             Status.UNKNOWN,
             "short_history",
-            f"{_days(used.history_days)} of {used.metric} history, {_days(options.min_history_days)} needed",
+            f"{days_text(used.history_days)} of {used.metric} history,"
+            f" {days_text(options.min_history_days)} needed",
         )
     if used.reported_hours < 72:
         return (
@@ -229,7 +167,7 @@ def _judge(
     if not np.isfinite(used.capacity):
         return Status.UNKNOWN, "no_capacity", f"{peaks} {unit}, its capacity is not known"
     of = f"of {number(used.capacity)} {unit}"
-    lately = f"over {_days(used.window_hours / 24)}"
+    lately = f"over {days_text(used.window_hours / 24)}"
     seen = f"{peaks} {of} (p95 {number(used.p95)}) {lately}"
 
     if _is_under(resource, used, options):
@@ -245,7 +183,7 @@ def _judge(
     risk = _risk(resource, used, runs_out, options, as_of)
     if risk is not None:
         return Status.AT_RISK, *risk
-    if _is_quiet(used, options):
+    if is_quiet(used, options):
         return Status.IDLE, "no_demand", f"{used.metric} averages {number(used.mean)} {of} {lately}"
     if need(used, size, options) <= options.over_share * used.capacity:
         year = f", never above {number(used.year_peak)}" if used.history_days > 90 else ""
@@ -275,7 +213,7 @@ def _risk(
     if resource.kind != "endpoint" and used.metric not in STOCKS:
         habit = used.above_usable_days >= 2 * options.hot_days
         if habit or used.above_usable_last_week >= options.hot_days_last_week + 1:
-            often = f"on {used.above_usable_days} of the last {_days(used.window_hours / 24)}"
+            often = f"on {used.above_usable_days} of the last {days_text(used.window_hours / 24)}"
             return "above_usable", f"{used.metric} goes above {usable_text} {often}"
     if runs_out is None or runs_out.state is not ExhaustionState.DATED:
         return None
@@ -294,49 +232,6 @@ def _risk(
 def _day(moment: date) -> str:
     """As people write a day: 4 Dec 2026."""
     return f"{moment.day} {moment:%b %Y}"
-
-
-def _is_quiet(used: Usage, options: FindingOptions) -> bool:
-    enough = used.window_hours >= options.idle_days * 24 and used.reported_hours >= options.idle_days * 12
-    return enough and used.quiet_share >= options.quiet_share
-
-
-def _idle(
-    resource: Resource,
-    metrics: Sequence[MetricFinding],
-    used: Mapping[str, Usage],
-    options: FindingOptions,
-) -> tuple[str, str] | None:
-    """Reason and sentence where practically nobody uses the resource."""
-    if resource.kind == "endpoint" and not options.endpoints_too_big:
-        return None
-    if resource.kind == "snapshot":
-        return "stale_snapshot", "a snapshot nobody reads from any more"
-    if resource.kind == "volume" and _is_unattached(resource):
-        return "unattached", "the volume is attached to nothing"
-    quiet = {m.metric for m in metrics if m.metric in used and _is_quiet(used[m.metric], options)}
-    traffic = {Metric.NETWORK_IN, Metric.NETWORK_OUT} & set(used)
-    if resource.kind in {"link", "volume"}:
-        wanted = traffic if resource.kind == "link" else {Metric.STORAGE} & set(used)
-        if wanted and wanted <= quiet:
-            return "no_demand", "; ".join(m.because for m in metrics if m.metric in wanted)
-        return None
-    cpu = used.get(Metric.CPU)
-    if cpu is None or Metric.CPU not in quiet or not traffic <= quiet:
-        return None
-    if cpu.robust_peak >= 0.25 * cpu.capacity or cpu.busy_days_ago < options.idle_after_use_days:
-        return None
-    if not traffic and cpu.p95 >= 0.01 * cpu.capacity:
-        return None  # without network figures, a little cpu may be a whole job
-    text = f"cpu averages {number(cpu.mean)} of {number(cpu.capacity)} cores"
-    if traffic:
-        text += f" and traffic {number(max(used[m].mean for m in traffic))} Mbit/s"
-    return "no_demand", f"{text} over {_days(cpu.window_hours / 24)}"
-
-
-def _is_unattached(resource: Resource) -> bool:
-    attached = str(resource.labels.get("attached", "")).lower()
-    return resource.is_labelled("unattached") or attached in {"false", "no", "0"}
 
 
 def _main_metrics(resource: Resource) -> frozenset[str]:
@@ -359,11 +254,6 @@ def _finding(
     codes = tuple(f"{m.metric}:{m.reason}" for m in hits) or (f"{resource.kind}:{reason}",)
     worst = max((m.saturated_share or 0.0 for m in hits), default=0.0)
     return Finding(resource.name, status, severity(resource, status, worst), codes, because, tuple(metrics))
-
-
-def _days(days: float) -> str:
-    whole = max(0, round(days))
-    return "1 day" if whole == 1 else f"{whole} days"
 
 
 def _percent(share: float) -> str:

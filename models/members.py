@@ -39,9 +39,9 @@ def compare_members(
             groups.setdefault((resource.service, resource.kind, resource.site), []).append(row)
     for (service, _, _), rows in groups.items():
         for row, text in _hot_members(service, rows, findings).items():
-            told[row] = _with(told[row], f"{Metric.CPU}:imbalance", text)
+            told[row] = with_reason(told[row], f"{Metric.CPU}:imbalance", text)
         for row, text in _drifted(service, rows, resources, held).items():
-            told[row] = _with(told[row], "size:drift", text)
+            told[row] = with_reason(told[row], "size:drift", text)
     return told
 
 
@@ -85,5 +85,6 @@ def _drifted(
     }
 
 
-def _with(finding: Finding, code: str, text: str) -> Finding:
+def with_reason(finding: Finding, code: str, text: str) -> Finding:
+    """The finding with a code and a sentence more."""
     return replace(finding, reasons=(*finding.reasons, code), because=f"{finding.because}; {text}")

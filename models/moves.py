@@ -9,6 +9,7 @@ from data.prices import InstanceType
 from data.series import Metric
 from models.estate import COMPUTE, Resource
 from models.fitting import fit
+from models.packing import pack
 from models.pricing import Amounts, Pricer
 from models.scenarios import Consolidation, Launch, Migration
 from models.standing import Held, Standing
@@ -101,46 +102,22 @@ def consolidated(
         if resource in event.which and resource.kind == "server" and not resource.is_cloud and then.get(name):
             sites.setdefault(resource.site, []).append(standing)
     for site, servers in sorted(sites.items(), key=lambda item: item[0] or ""):
-        hosts = sorted(servers, key=lambda s: (-s.held.get(Metric.CPU, 0.0), s.resource.name))
-        loads = sorted(servers, key=lambda s: (-s.needs.get(Metric.CPU, 0.0), s.resource.name))
-        rooms: list[dict[str, float]] = []
-        closed = list(hosts)
-        alone = 0
-        for load in loads:
-            if _place(load.needs, rooms):
-                continue
-            host = next((h for h in closed if _holds(h.held, load.needs)), None)
-            if host is None:
-                # Too small already: what it does fits on no server, so it stays where it is.
-                alone += 1
-                closed = [h for h in closed if h is not load]
-                continue
-            closed.remove(host)
-            rooms.append({m: held - load.needs.get(m, 0.0) for m, held in host.held.items()})
+        hosts = pack({s.resource.name: s.needs for s in servers}, {s.resource.name: s.held for s in servers})
+        used = set(hosts.values())
+        closed = sorted(
+            (s for s in servers if s.resource.name not in used),
+            key=lambda s: (-s.held.get(Metric.CPU, 0.0), s.resource.name),
+        )
         spare = closed[: event.spare_servers]
         gone = closed[event.spare_servers :]
         notes.append(
-            f"{len(servers)} servers in {site or 'an unnamed site'} fit on {len(rooms) + alone};"
+            f"{len(servers)} servers in {site or 'an unnamed site'} fit on {len(used)};"
             f" {len(spare)} kept spare, {len(gone)} freed; their cost is saved when they are given back"
         )
         freed |= {server.resource.name: None for server in gone}
     if not sites:
         notes.append(f"no servers on premises are in a consolidation of {event.which}")
     return freed
-
-
-def _place(needs: Amounts, rooms: list[dict[str, float]]) -> bool:
-    """Takes the needs out of the first room that has them; False where none has."""
-    for room in rooms:
-        if _holds(room, needs):
-            for metric in room:
-                room[metric] -= needs.get(metric, 0.0)
-            return True
-    return False
-
-
-def _holds(room: Amounts, needs: Amounts) -> bool:
-    return all(room[m] >= needs.get(m, 0.0) - 1e-9 for m in room)
 
 
 def _at(resource: Resource, needs: Amounts, pricer: Pricer) -> tuple[Amounts, InstanceType | None]:

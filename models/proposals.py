@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -33,10 +33,13 @@ def plan_of(
     choices: Mapping[str, Choice],
     today: date,
     *,
+    alternatives: pl.DataFrame | None = None,
     risk_budget: float = float("inf"),
     per_window: int | None = None,
 ) -> Plan:
     """The plan for the recommendations of a run: without conflicts, every saving counted once.
+
+    Advice for several resources together excludes the advice for each of them: the better total wins.
 
     What was dismissed, or deferred beyond `today`, is left out and named with its reason.
 
@@ -44,25 +47,31 @@ def plan_of(
         recommendations, findings, costs: rows of the tables `recommendations`, `findings`, `resource_costs`.
         resources, services: the inventory now.
         choices: resource -> what was decided about its recommendation last.
+        alternatives: rows of the table `alternatives`.
         risk_budget: expected breached hours the plan may add a week, weighted by tier.
         per_window: changes that fit into one change window.
     """
     status = dict(findings.select("resource", "status").iter_rows())
+    together = {} if alternatives is None else _together(alternatives)
+    names = {*recommendations["resource"], *(row["resource"] for rows in together.values() for row in rows)}
     known = {
         resource.name: resource
-        for resource in read_estate(
-            resources, services, _end_of(today), recommendations["resource"].to_list()
-        ).current
+        for resource in read_estate(resources, services, _end_of(today), names).current
     }
     monthly = {name: cost or ZERO for name, cost in costs.select("resource", "monthly_cost").iter_rows()}
     open_now: list[Proposal] = []
     against: list[LeftOut] = []
     for row in recommendations.sort("resource").iter_rows(named=True):
-        if row["action"] == Action.KEEP:
-            continue
-        proposal = _proposal(row, known.get(row["resource"]), status.get(row["resource"], ""))
-        choice = choices.get(row["resource"])
-        because = objection(choice, row["action"], today)
+        if row["action"] != Action.KEEP:
+            proposal = _proposal(f"{row['resource']}: {row['action']}", [row], known, status)
+            because = objection(choices.get(row["resource"]), row["action"], today)
+            if because is None:
+                open_now.append(proposal)
+            else:
+                against.append(LeftOut(proposal, because))
+    for name, rows in together.items():
+        proposal = _proposal(name, rows, known, status)
+        because = objection_to(rows, choices, today)
         if because is None:
             open_now.append(proposal)
         else:
@@ -86,20 +95,62 @@ def objection(choice: Choice | None, action: str, today: date) -> str | None:
     return None
 
 
-def _proposal(row: Mapping[str, object], resource: Resource | None, status: str) -> Proposal:
-    now, then = row["breach_now"], row["breach_then"]
-    tier = resource.tier if resource else 3
-    added = 0.0 if now is None or then is None else float(then) - float(now)  # type: ignore[arg-type]
-    saving = row["saving"]
-    window = str(resource.labels.get(WINDOW_LABEL) or "") if resource else ""
+def objection_to(
+    rows: Sequence[Mapping[str, object]], choices: Mapping[str, Choice], today: date
+) -> str | None:
+    """Why people do not want an alternative now: an objection to what it does to one of its resources."""
+    for row in rows:
+        if row["action"] == Action.KEEP:
+            continue
+        because = objection(choices.get(str(row["resource"])), str(row["action"]), today)
+        if because is not None:
+            return because
+    return None
+
+
+def _together(alternatives: pl.DataFrame) -> dict[str, list[dict[str, object]]]:
+    """Alternative -> its rows by resource, in order of their names."""
+    rows: dict[str, list[dict[str, object]]] = {}
+    for row in alternatives.sort("alternative", "resource").iter_rows(named=True):
+        rows.setdefault(row["alternative"], []).append(row)
+    return rows
+
+
+def _proposal(
+    name: str,
+    rows: Sequence[Mapping[str, object]],
+    known: Mapping[str, Resource],
+    status: Mapping[str, str],
+) -> Proposal:
+    saving: Decimal | None = ZERO
+    risk = 0.0
+    windows = set()
+    for row in rows:
+        resource = known.get(str(row["resource"]))
+        saved = row["saving"]
+        saving = None if saved is None or saving is None else saving + Decimal(str(saved))
+        risk += _added(row) * HOURS_A_WEEK * TIER_WEIGHTS.get(resource.tier if resource else 3, 1.0)
+        if resource and row["action"] != Action.KEEP:
+            windows.add(str(resource.labels.get(WINDOW_LABEL) or ""))
     return Proposal(
-        name=f"{row['resource']}: {row['action']}",
-        resources=frozenset({str(row["resource"])}),
-        saving=None if saving is None else Decimal(saving),  # type: ignore[arg-type]
-        risk=added * HOURS_A_WEEK * TIER_WEIGHTS.get(tier, 1.0),
-        required=status in {Status.UNDER_PROVISIONED, Status.AT_RISK},
-        window=window or None,
+        name=name,
+        resources=frozenset(str(row["resource"]) for row in rows),
+        saving=saving,
+        risk=risk,
+        required=any(
+            status.get(str(row["resource"]), "") in {Status.UNDER_PROVISIONED, Status.AT_RISK} for row in rows
+        ),
+        # One change counts in one window: the first of several by name.
+        window=min(windows - {""}, default=None),
     )
+
+
+def _added(row: Mapping[str, object]) -> float:
+    """Share of hours in which the change makes it too small, less today's; nothing where it is not known."""
+    now, then = row["breach_now"], row["breach_then"]
+    if now is None or then is None:
+        return 0.0
+    return float(then) - float(now)  # type: ignore[arg-type]
 
 
 def _end_of(day: date) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -16,7 +16,8 @@ from data.outcome import Refusal
 from data.recommendation import Recommendation
 from data.series import STOCKS, Metric
 from models.estate import COMPUTE, Resource
-from models.findings import FindingOptions, need
+from models.finding_options import FindingOptions
+from models.findings import need
 from models.fitting import Fit, describe, fit
 from models.pricing import Amounts, Basis, Price, Pricer
 from models.usage import SATURATED, Usage
@@ -42,10 +43,14 @@ class Case:
     """Metric -> demand to expect at the end of lead time and horizon, where paths were drawn."""
     price: Price
     """Of today's size."""
+    stated: Amounts = field(default_factory=dict)
+    """Metric -> capacity the inventory states; counts where nothing was measured."""
 
     @property
     def held(self) -> Amounts:
         """Metric -> capacity now, where it is known and the resource is switched on."""
+        if not self.used:
+            return {m: v for m, v in self.stated.items() if v > 0}
         return {m: u.capacity for m, u in self.used.items() if u.capacity > 0}
 
     @property
@@ -233,7 +238,7 @@ def _resized(
     action = Action.BUY if bought else Action.RESIZE_TYPE if changed else Action.RESIZE_AMOUNT
     then = _price_then(case, size, pricer)
     shown = [m for m in held if m in size.amounts]
-    return _recommendation(
+    return advice_for(
         case,
         finding,
         pricer,
@@ -262,7 +267,7 @@ def _more_members(
     members = max(2, *(int(np.ceil(needs[m] / held[m])) for m in needs if m in held))
     total = {m: held[m] * members for m in held}
     then = None if case.price.month is None else case.price.month * members
-    return _recommendation(
+    return advice_for(
         case,
         finding,
         pricer,
@@ -281,15 +286,13 @@ def _stop(
     case: Case, finding: Finding, pricer: Pricer, options: FindingOptions, policy: str
 ) -> Recommendation:
     then = None if case.price.month is None else Decimal(0)
-    return _recommendation(
-        case, finding, pricer, options, policy, Action.STOP, None, "nothing", {}, then, None
-    )
+    return advice_for(case, finding, pricer, options, policy, Action.STOP, None, "nothing", {}, then, None)
 
 
 def _keep(
     case: Case, finding: Finding, pricer: Pricer, options: FindingOptions, as_of: date, policy: str
 ) -> Recommendation:
-    return _recommendation(
+    return advice_for(
         case,
         finding,
         pricer,
@@ -311,7 +314,7 @@ def _order_by(case: Case, as_of: date) -> date | None:
     return as_of + timedelta(days=max(0, min(order))) if dated and order else None
 
 
-def _recommendation(
+def advice_for(
     case: Case,
     finding: Finding,
     pricer: Pricer,
@@ -322,15 +325,29 @@ def _recommendation(
     to_size: str,
     amounts: Amounts,
     then: Decimal | None,
-    by: date | None,
+    by: date | None = None,
+    because: str | None = None,
+    breach_then: float | None = None,
 ) -> Recommendation:
+    """The recommendation of a case: what is held and paid now, what then.
+
+    Args:
+        amounts: metric -> what is held then; nothing where the resource goes.
+        then: what that costs a month; None = unknown.
+        because: why, where it is not the finding that says so.
+        breach_then: expected breaches, where they are not those of today's hours at the new size.
+    """
     held = case.held
     now = None if case.price.month is None else amount(case.price.month)
     cost_then = None if then is None else amount(then)
-    targets = dict.fromkeys(held, 0.0) if action is Action.STOP else dict(amounts)
-    because = finding.because
+    ends = action is Action.STOP or (action is Action.REMOVE_MEMBERS and not amounts)
+    targets = dict.fromkeys(held, 0.0) if ends else dict(amounts)
+    why = finding.because if because is None else because
     if action is not Action.KEEP and (now is None or cost_then is None):
-        because += f"; cost unknown: {case.price.note or 'the new size has no price'}"
+        why += f"; cost unknown: {case.price.note or 'the new size has no price'}"
+    after = breach_then
+    if after is None and not ends:
+        after = breach(case.used, amounts)
     return Recommendation(
         case.resource.name,
         action,
@@ -338,7 +355,7 @@ def _recommendation(
         to_size,
         confidence(case, finding, options),
         policy,
-        because,
+        why,
         pricer.currency,
         case.resource.instance_type,
         to_type,
@@ -346,7 +363,7 @@ def _recommendation(
         now,
         cost_then,
         breach(case.used, held),
-        None if action is Action.STOP else breach(case.used, amounts),
+        after,
         by,
     )
 

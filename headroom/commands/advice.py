@@ -160,7 +160,13 @@ def plan(
 
 
 def decision(
-    resource: Annotated[str, typer.Argument(help="The resource that something is recommended for.")],
+    resource: Annotated[
+        str,
+        typer.Argument(
+            help="The resource that something is recommended for, or a change of several, as the plan"
+            " names it."
+        ),
+    ],
     verdict: Annotated[str, typer.Argument(help="accept, dismiss, defer or withdraw.")],
     reason: Annotated[str, typer.Option(help="Why; needed to dismiss.")] = "",
     until: Annotated[str | None, typer.Option(help="Day to come back to it, to defer: 2027-01-15.")] = None,
@@ -177,8 +183,10 @@ def decision(
 
     if verdict not in set(Verdict):
         raise UnknownName("verdict", verdict, [str(v) for v in Verdict])
-    choice = actions.choose(load(settings_file), resource, Verdict(verdict), reason=reason, until=until)
-    typer.echo(f"{resource}: {choice.verdict} of {choice.action.replace('_', ' ')} to {choice.to_size} kept")
+    choices = actions.choose(load(settings_file), resource, Verdict(verdict), reason=reason, until=until)
+    for choice in choices:
+        what = f"{choice.action.replace('_', ' ')} to {choice.to_size}"
+        typer.echo(f"{choice.resource}: {choice.verdict} of {what} kept")
 
 
 def apply_text(

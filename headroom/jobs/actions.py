@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from dashboard.estate import Estate
-from dashboard.planning import changes_for, choice_about, plan_for, progress_for
+from dashboard.planning import changes_for, choices_about, plan_for, progress_for
 from dashboard.scenarios import check_names, saved_document
 from dashboard.simulation import Simulation
 from data.app_state import AppState, SavedScenario
@@ -79,19 +79,20 @@ def action_text(settings: Settings, form: str, resources: Sequence[str] | None) 
 
 
 def choose(
-    settings: Settings, resource: str, verdict: Verdict, *, reason: str = "", until: str | None = None
-) -> Choice:
-    """Keeps a verdict on the published recommendation for a resource.
+    settings: Settings, name: str, verdict: Verdict, *, reason: str = "", until: str | None = None
+) -> list[Choice]:
+    """Keeps a verdict on what is published for a resource, or on every change of an alternative.
 
     Raises UnknownName where nothing is recommended, HeadroomError where reason or day are missing.
     """
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
         try:
-            choice = choice_about(Estate(snapshot), resource, verdict, clock(), reason=reason, until=until)
+            choices = choices_about(Estate(snapshot), name, verdict, clock(), reason=reason, until=until)
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        state.choose(choice)
-        return choice
+        for choice in choices:
+            state.choose(choice)
+        return choices
 
 
 def progress(settings: Settings) -> list[Realised]:

@@ -26,7 +26,7 @@ from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
 from models.estate import DEFAULT_TIER
 from models.exhaustion import exhaustions
-from models.findings import FindingOptions
+from models.finding_options import FindingOptions
 from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
 from models.sizing.marginal import Marginal
@@ -93,8 +93,11 @@ def decide(run: Run) -> str:
                         lead_days=settings.lead_days,
                         lead_days_cloud=settings.lead_days_cloud,
                         endpoints_too_big=settings.endpoints_too_big,
+                        target_breach=settings.target_breach,
+                        migrate_to=settings.migrate_to,
                     ),
                     policy=settings.policy,
+                    stated=_stated(run),
                 )
             )
             for table, rows in decisions.frames().items():
@@ -150,6 +153,16 @@ def _sizes(
     for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
         answers[row] = answer
     return answers
+
+
+def _stated(run: Run) -> dict[str, dict[str, float]]:
+    """Resource -> metric -> capacity in force: what nobody measures still has a stated size."""
+    stated: dict[str, dict[str, float]] = {}
+    rows = run.store.frame("capacities_of").filter(pl.col("valid_to").is_null())
+    for resource, metric, capacity in rows.select("resource", "metric", "capacity").iter_rows():
+        if metric in set(Metric):
+            stated.setdefault(resource, {})[metric] = capacity
+    return stated
 
 
 def _held_now(capacity: FloatArray) -> FloatArray:

@@ -153,7 +153,8 @@ def test_frames_fit_the_tables_of_the_store() -> None:
             connection.register("frame", frame.to_arrow())
             connection.execute(f"INSERT INTO {table} SELECT * FROM frame")
             count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-            assert count == (frame.height,) and frame.height > 0
+            assert count == (frame.height,)
+            assert frame.height > 0 or table == "alternatives", "one machine alone has no alternative"
 
 
 def test_a_machine_that_is_switched_off_costs_its_disk() -> None:

@@ -14,7 +14,7 @@ from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA
 from data.panel import DAY, HOUR, FloatArray, Panel
 from data.series import SeriesKey
 from models.decide import DecisionInputs, Decisions, decide
-from models.findings import FindingOptions
+from models.finding_options import FindingOptions
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = 60 * 24

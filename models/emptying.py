@@ -1,0 +1,134 @@
+"""Servers that can be emptied: what they do fits onto others of their site.
+
+A physical server cannot be cut to half its cores; money comes back only when a whole one is given back. So
+the servers of a site that have room are packed: first fit by decreasing need onto the largest, and what is
+left over is freed, but for the spares that a failure takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from data.alternative import Alternative, AlternativeKind
+from data.decision import Action, Finding, Status
+from data.exhaustion import ExhaustionState
+from data.outcome import Refusal
+from data.series import Metric
+from models.finding_options import FindingOptions
+from models.findings import need
+from models.fitting import describe
+from models.packing import pack
+from models.pricing import Pricer
+from models.recommend import Case, advice_for
+
+_LEAST_SERVERS = 3
+_CALM = frozenset({Status.RIGHT_SIZED, Status.OVER_PROVISIONED})
+STAYS_LABEL = "stays"
+"""Label of a server that must not be emptied nor take in others: licences, hardware of its own."""
+
+
+def server_alternatives(
+    cases: Sequence[Case],
+    findings: dict[str, Finding],
+    pricer: Pricer,
+    options: FindingOptions,
+    policy: str,
+) -> Iterator[Alternative]:
+    """One per site where servers can be emptied, by site."""
+    sites: dict[str, list[Case]] = {}
+    for case in cases:
+        if _may_move(case, findings[case.resource.name], options):
+            sites.setdefault(case.resource.site or "", []).append(case)
+    for site, servers in sorted(sites.items()):
+        if len(servers) < _LEAST_SERVERS:
+            continue
+        found = _emptied(site, servers, findings, pricer, options, policy)
+        if found is not None:
+            yield found
+
+
+def _may_move(case: Case, finding: Finding, options: FindingOptions) -> bool:
+    resource = case.resource
+    known = all(m in case.held for m in (Metric.CPU, Metric.MEMORY)) and case.price.month is not None
+    return (
+        resource.kind == "server"
+        and resource.provider == "on_premises"
+        and known
+        and not resource.is_labelled(STAYS_LABEL)
+        and finding.status in _CALM
+        and all(u.history_days >= options.min_over_days for u in case.used.values())
+        and not any(e.state is ExhaustionState.DATED for e in case.exhaustions.values())
+    )
+
+
+def _emptied(
+    site: str,
+    servers: Sequence[Case],
+    findings: dict[str, Finding],
+    pricer: Pricer,
+    options: FindingOptions,
+    policy: str,
+) -> Alternative | None:
+    needs = {case.resource.name: _needs(case, options) for case in servers}
+    held = {case.resource.name: case.held for case in servers}
+    hosts = pack(needs, held)
+    emptied = sorted(name for name, host in hosts.items() if host != name and name not in hosts.values())
+    taken = sorted(set(hosts.values()))
+    spare = 1 if min(case.resource.tier for case in servers) <= 2 else 0
+    gone = set(emptied[spare:]) if spare else set(emptied)
+    if not gone:
+        return None
+    moved: dict[str, list[str]] = {}
+    for name, host in hosts.items():
+        if host != name:
+            moved.setdefault(host, []).append(name)
+    because = (
+        f"what {len(servers)} servers do fits onto {len(taken)} of them within the usable share"
+        + (f"; {spare} is kept as a spare" if spare else "")
+        + "; moving is work of its own, and the cost is saved when they are given back"
+    )
+    rows = []
+    for case in servers:
+        name = case.resource.name
+        out = name in gone
+        load = hosts[name]
+        if out:
+            why = f"what it does fits onto {load}; {because}"
+        elif name in moved:
+            why = f"it takes over from {', '.join(sorted(moved[name]))}; {because}"
+        else:
+            why = because
+        rows.append(
+            advice_for(
+                case,
+                findings[name],
+                pricer,
+                options,
+                policy,
+                Action.REMOVE_MEMBERS if out else Action.KEEP,
+                to_type=None if out else case.resource.instance_type,
+                to_size="nothing" if out else describe(case.held),
+                amounts={} if out else case.held,
+                then=Decimal(0) if out else case.price.month,
+                because=why,
+            )
+        )
+    place = f"servers in {site}" if site else "servers without a site"
+    return Alternative(
+        f"{place}: {len(gone)} of {len(servers)} emptied onto others",
+        AlternativeKind.CONSOLIDATION,
+        because,
+        tuple(rows),
+    )
+
+
+def _needs(case: Case, options: FindingOptions) -> dict[str, float]:
+    """Metric -> room it takes on a host: its needs, at most what it holds; network by its peak."""
+    wanted = {}
+    for metric, used in case.used.items():
+        size = case.sizes.get(metric)
+        amount = need(used, None if isinstance(size, Refusal) else size, options)
+        if metric in case.held:
+            wanted[metric] = min(amount, case.held[metric])
+    return wanted
