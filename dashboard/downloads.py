@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import polars as pl
 from flask import Flask, Response, abort, jsonify, request
 
-from dashboard.costs import GROUPS
+from dashboard.files import FILES
 from dashboard.pages import PAGES
-from dashboard.pages.costs import money_table
-from dashboard.proof import pick
 from dashboard.published import Published
 from dashboard.view import View, place_of
 from data.errors import StoreUnavailable
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-def costs_file(view: View, query: Mapping[str, str]) -> pl.DataFrame:
-    """Costs by owner, as the page shows them."""
-    return money_table(view, pick(query.get("by", ""), list(GROUPS), "service"))
-
-
-def resources_file(view: View, query: Mapping[str, str]) -> pl.DataFrame:
-    """Every resource with its finding, cost and recommendation; limited to a state, kind or service."""
-    frame = view.resources
-    for column in ("status", "kind", "service"):
-        if query.get(column):
-            frame = frame.filter(pl.col(column) == query[column])
-    return frame
-
-
-FILES: Mapping[str, Callable[[View, Mapping[str, str]], pl.DataFrame]] = {
-    "costs": costs_file,
-    "resources": resources_file,
-}
-"""What can be downloaded; each as `.csv` and `.xlsx`."""
 
 
 def add_downloads(server: Flask, published: Published) -> None:

@@ -39,9 +39,10 @@ class Estate:
     def resources(self) -> pl.DataFrame:
         """One row per resource: see `page_resources.sql`."""
         frame = self.snapshot.frame("page_resources")
-        for code, word in text.CODES.items():
-            frame = frame.with_columns(pl.col("because", "advice").str.replace_all(code, word))
-        return frame
+        said = {
+            name: [words and text.readable(words) for words in frame[name]] for name in ("because", "advice")
+        }
+        return frame.with_columns(pl.Series(name, words, pl.String) for name, words in said.items())
 
     @cached_property
     def metric_findings(self) -> pl.DataFrame:
@@ -89,6 +90,11 @@ class Estate:
     @cached_property
     def replay_scores(self) -> pl.DataFrame:
         return self.snapshot.table("replay_scores")
+
+    @cached_property
+    def replay_rules(self) -> pl.DataFrame:
+        """The percentile-and-margin rules that did best in hindsight, per metric, tier and hold."""
+        return self.snapshot.table("replay_rules")
 
     @cached_property
     def freshness(self) -> pl.DataFrame:

@@ -14,6 +14,8 @@ from dashboard.widgets import named
 
 ROW = 30
 """Height of a row, px."""
+TALL = 46
+"""Height of a row of two lines, px."""
 HEAD = 34
 SCROLLBAR = 12
 
@@ -21,6 +23,16 @@ SCROLLBAR = 12
 def words(field: str, title: str, width: int = 130, **more: Any) -> dict[str, Any]:
     """A column of text."""
     return {"field": field, "headerName": title, "width": width, "tooltipField": field, **more}
+
+
+def because(field: str, title: str, least: int = 220, **more: Any) -> dict[str, Any]:
+    """A column of sentences that takes the room the others leave; two lines of it are seen, all on hover."""
+    return words(field, title, least, flex=1, minWidth=least, cellClass="sentence", **more)
+
+
+def hidden(field: str, title: str) -> dict[str, Any]:
+    """A column that is not shown but found by the words typed into the filter."""
+    return {"field": field, "headerName": title, "hide": True}
 
 
 def number(field: str, title: str, form: str = "plain", width: int = 100, **more: Any) -> dict[str, Any]:
@@ -37,25 +49,33 @@ def number(field: str, title: str, form: str = "plain", width: int = 100, **more
     }
 
 
-def name(field: str, title: str, path: str, keep: str, width: int = 170, **more: Any) -> dict[str, Any]:
-    """A column of names that lead to their page; `keep` is the place filter to carry along."""
+def name(
+    field: str, title: str, path: str, keep: str, width: int = 170, below: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """A column of names that lead to their page; `keep` is the place filter to carry along.
+
+    `below` names a field whose words stand under the name.
+    """
     return {
         "field": field,
         "headerName": title,
         "width": width,
         "cellRenderer": "NameLink",
-        "cellRendererParams": {"path": path, "keep": keep},
+        "cellRendererParams": {"path": path, "keep": keep, "below": below},
+        "cellClass": "two" if below else "",
         **more,
     }
 
 
-def status(field: str, title: str, width: int = 150, **more: Any) -> dict[str, Any]:
-    """A column of states: mark and word, sorted by urgency."""
+def status(field: str, title: str, width: int = 150, below: str | None = None, **more: Any) -> dict[str, Any]:
+    """A column of states: mark and word, sorted by urgency; `below` as in `name`."""
     return {
         "field": field,
         "headerName": title,
         "width": width,
         "cellRenderer": "StateMark",
+        "cellRendererParams": {"below": below},
+        "cellClass": "two" if below else "",
         "comparator": {"function": "byUrgency"},
         "filterValueGetter": {"function": "stateWord(params.data)"},
         **more,
@@ -71,9 +91,12 @@ def grid(
     row_id: str,
     most_rows: int = 20,
     words: str = "",
+    row: int = ROW,
 ) -> Component:
-    """A grid of up to `most_rows` visible rows; more scroll inside it. `words` is what it is filtered by."""
+    """A grid of up to `most_rows` visible rows of a height; more scroll inside it. `words` filter it."""
     shown = min(max(rows.height, 1), most_rows)
+    # Where all rows fit, a bar for scrolling sideways must not take the place of one.
+    spare = SCROLLBAR if rows.height <= most_rows else 1
     return html.Div(
         dag.AgGrid(
             id=grid_id,
@@ -88,7 +111,7 @@ def grid(
             },
             getRowId=f"params.data[{row_id!r}]",
             dashGridOptions={
-                "rowHeight": ROW,
+                "rowHeight": row,
                 "headerHeight": HEAD,
                 "animateRows": False,
                 "ensureDomOrder": True,
@@ -96,8 +119,9 @@ def grid(
                 "suppressDragLeaveHidesColumns": True,
                 "tooltipShowDelay": 400,
                 "quickFilterText": words,
+                "includeHiddenColumnsInQuickFilter": True,
             },
-            style={"height": f"{HEAD + shown * ROW + SCROLLBAR}px", "width": "100%"},
+            style={"height": f"{HEAD + shown * row + spare}px", "width": "100%"},
         ),
         className="grid",
         role="region",

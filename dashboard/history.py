@@ -89,8 +89,10 @@ def exhaustion_of(estate: Estate, scope: str, subject: str, metric: str) -> dict
 def metrics_of(estate: Estate, scope: str, subject: str) -> list[str]:
     """The metrics a subject has a forecast or a finding for, in the order people expect."""
     frames = [estate.forecast_series.filter((pl.col("scope") == scope) & (pl.col("subject") == subject))]
-    if scope == "resource":
-        frames.append(estate.metric_findings.filter(pl.col("resource") == subject))
+    whose = [subject]
+    if scope == "service":
+        whose = estate.resources.filter(pl.col("service") == subject)["resource"].to_list()
+    frames.append(estate.metric_findings.filter(pl.col("resource").is_in(whose)))
     names = {name for frame in frames for name in frame["metric"].to_list()}
     order = list(UNITS)
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))

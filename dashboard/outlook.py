@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -109,6 +109,15 @@ def subject_link(view: View, row: Row, **query: str | None) -> Component:
     """The subject of a row, leading to its page with this metric open."""
     path = "/service" if row["scope"] == "service" else "/resource"
     return link(row["subject"], view.link(path, name=row["subject"], metric=row["metric"], **query))
+
+
+def axis_days(rows: pl.DataFrame, today: date, choices: Sequence[int]) -> int:
+    """The shortest axis that shows where at least half of the dated rows lie; the longest without any."""
+    ahead = (rows["date_mid"].drop_nulls() - today).dt.total_days()
+    for days in sorted(choices):
+        if ahead.len() and (ahead <= 0.9 * days).sum() * 2 >= ahead.len():
+            return days
+    return max(choices)
 
 
 def row_whisker(row: Row, today: date, days: int) -> Component:

@@ -32,6 +32,42 @@ def target_of(view: View, row: Mapping[str, Any], metric: str) -> float | None:
     return float(amount) if amount is not None else None
 
 
+def change_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What changes, in two lines: `m6i.xlarge → m6i.2xlarge` over `4 → 8 cores, 16 → 32 GiB`.
+
+    What stays as it is, is left out.
+    """
+    action = text.ACTION_WORDS.get(row["action"], row["action"] or text.NONE)
+    if row["action"] == "stop":
+        held = ", ".join(part for part in (row["from_type"], row["from_size"]) if part and part != "unknown")
+        return action, held
+    amounts = amounts_between(row["from_size"], row["to_size"])
+    if row["to_type"] and row["to_type"] != row["from_type"]:
+        return f"{row['from_type'] or 'now'} → {row['to_type']}", amounts
+    return amounts, ", ".join(part for part in (action, row["to_type"]) if part)
+
+
+def amounts_between(now: str | None, then: str | None) -> str:
+    """`16 → 32 cores` of `16 cores, 64 GiB` and `32 cores, 64 GiB`; both in full where nothing differs."""
+    before, after = _by_unit(now), _by_unit(then)
+    parts = [
+        f"{before[unit]} → {amount} {unit}" if unit in before else f"{amount} {unit}"
+        for unit, amount in after.items()
+        if before.get(unit) != amount
+    ]
+    return ", ".join(parts) or " → ".join(part for part in (now, then) if part) or text.NONE
+
+
+def _by_unit(size: str | None) -> dict[str, str]:
+    """Unit -> amount of a size in words; `1 core` counts as cores."""
+    found = {}
+    for part in (size or "").split(", "):
+        amount, _, unit = part.partition(" ")
+        if unit and amount[:1].isdigit():
+            found["cores" if unit == "core" else unit] = amount
+    return found
+
+
 def sizes(row: Mapping[str, Any], which: str) -> str:
     """`m7i.xlarge, 4 cores, 16 GiB`; `which` is `from` or `to`."""
     name, size = row[f"{which}_type"], row[f"{which}_size"]

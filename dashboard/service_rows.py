@@ -167,6 +167,9 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
             use.append(html.Span(text.NONE, className="quiet"))
             continue
         state, share, count = row.cells[column]
+        if state == "unknown" and share is None:
+            use.append(html.Span(text.NONE, className="quiet", title="measured without a known capacity"))
+            continue
         metric = GROUPS[column][0]
         words = f"{text.plural(count, 'resource')} {text.STATUS_WORDS.get(state, state)}"
         use.append(

@@ -50,6 +50,18 @@ ACTION_WORDS = {
     "buy": "buy",
 }
 
+POLICY_WORDS = {
+    "marginal": "Headroom",
+    "vpa": "VPA",
+    "krr": "KRR",
+    "compute_optimizer": "Compute Optimizer",
+    "azure_advisor": "Azure Advisor",
+    "aria": "Aria",
+    "kubecost": "Kubecost",
+    "optscale": "OptScale",
+}
+"""Policies by the products whose published rules they follow; ours by our own name."""
+
 EXHAUSTION_WORDS = {
     "exhausted_now": "now",
     "not_before": "not before",
@@ -66,6 +78,11 @@ def metric(name: str) -> str:
 
 def provider(name: str | None) -> str:
     return NONE if not name else PROVIDER_WORDS.get(name, name)
+
+
+def policy(name: str) -> str:
+    """`compute_optimizer` -> `Compute Optimizer`."""
+    return POLICY_WORDS.get(name, name.replace("_", " "))
 
 
 def known(value: Number | None) -> bool:
@@ -168,21 +185,29 @@ def moment(value: datetime | None) -> str:
 
 
 def date_range(low: date | None, mid: date | None, high: date | None, today: date) -> str:
-    """`12 Jan (3–30 Jan)`: the date at 0.5 with its range; `later` where the range passes the horizon."""
+    """`12 Jan (3–30 Jan)`: the date at 0.5 with its range; `later` where the range passes the horizon.
+
+    A year is said once: `12 Nov 2027 (1 Sep–3 Dec)`.
+    """
     if mid is None:
         return f"from {day_near(low, today)}" if low is not None else NONE
     if low is None:
         return day_near(mid, today)
+    middle = day_near(mid, today)
+
+    def near(one: date) -> str:
+        said = middle.endswith(str(mid.year)) and one.year == mid.year
+        return f"{one.day} {one:%b}" if said else day_near(one, today)
+
     if high is None:
-        end = "later"
-        start = day_near(low, today)
+        end, start = "later", near(low)
     else:
-        end = day_near(high, today)
+        end = near(high)
         same = (low.year, low.month) == (high.year, high.month)
-        start = str(low.day) if same else day_near(low, today)
+        start = str(low.day) if same else near(low)
     if end == start:
-        return day_near(mid, today)
-    return f"{day_near(mid, today)} ({start}–{end})"
+        return middle
+    return f"{middle} ({start}–{end})"
 
 
 def days_range(low: date | None, mid: date | None, high: date | None, today: date) -> str:
@@ -233,11 +258,21 @@ CODES = {r"\bcpu\b": "CPU", r"\bnetwork_in\b": "network in", r"\bnetwork_out\b":
 """Names of metrics as they stand in the sentences that models write -> as people read them."""
 
 
-def sentence(words: str) -> str:
-    """Upper case first letter and a full stop, for the lower-case clauses that models write."""
-    words = words.strip()
+EXPONENT = r"\b\d(?:\.\d+)?e[+-]?\d+\b"
+"""A number in the notation of machines: `1.53e+03`."""
+
+
+def readable(words: str) -> str:
+    """Metrics by the names people use, numbers as everywhere else: `1.53e+03` -> `1,530`, `9%` -> `9 %`."""
     for code, word in CODES.items():
         words = re.sub(code, word, words)
+    words = re.sub(EXPONENT, lambda found: plain(float(found[0])), words)
+    return re.sub(r"(?<=\d)%", " %", words)
+
+
+def sentence(words: str) -> str:
+    """Upper case first letter and a full stop, for the lower-case clauses that models write."""
+    words = readable(words.strip())
     if not words:
         return ""
     return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")

@@ -12,6 +12,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.view import View
 
 Child: TypeAlias = Component | str | int | float | None
 Children: TypeAlias = Child | Sequence[Child]
@@ -40,6 +41,19 @@ def page(answer: Children, *sections: Child, aside: Child = None) -> Component:
     return html.Article(
         [html.Header([html.H1(answer, className="answer"), aside], className="answer-line"), *sections],
         className="page",
+    )
+
+
+def files(view: View, name: str, /, **query: str | int | None) -> Component:
+    """Links to the table of a page as files, limited as the page is; see `dashboard.downloads`."""
+    return html.Div(
+        [
+            html.Span(className="icon icon-download", **named({"aria-hidden": "true"})),
+            html.A("CSV", href=view.link(f"/download/{name}.csv", **query), download=""),
+            " · ",
+            html.A("XLSX", href=view.link(f"/download/{name}.xlsx", **query), download=""),
+        ],
+        className="downloads",
     )
 
 
@@ -93,8 +107,16 @@ class Column:
     hint: str | None = None
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Children]], label: str) -> Component:
-    """A plain table; scrolls sideways inside itself when it must, also by keyboard."""
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Children]],
+    label: str,
+    groups: Sequence[tuple[str, int]] = (),
+) -> Component:
+    """A plain table; scrolls sideways inside itself when it must, also by keyboard.
+
+    `groups` are headers over headers: (words, how many columns they span).
+    """
 
     def classes(column: Column) -> str | None:
         names = ["num"] * column.numeric + ["wide-only"] * column.wide_only
@@ -112,12 +134,26 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Children]], label: 
             for c in columns
         ]
     )
+    over = [
+        html.Tr(
+            [
+                html.Th(
+                    words,
+                    colSpan=span,
+                    scope="colgroup" if words else None,
+                    className="over" if words else None,
+                )
+                for words, span in groups
+            ],
+            className="wide-only",
+        )
+    ][: len(groups)]
     body = [
         html.Tr([html.Td(cell, className=classes(c)) for c, cell in zip(columns, row, strict=True)])
         for row in rows
     ]
     return html.Div(
-        html.Table([html.Thead(head), html.Tbody(body)]),
+        html.Table([html.Thead([*over, head]), html.Tbody(body)]),
         className="table",
         tabIndex=0,
         role="region",
@@ -213,20 +249,25 @@ def whisker(
 
 
 def whisker_axis(today: date, days: int) -> Component:
-    """Month starts over a column of whiskers."""
+    """Month starts over a column of whiskers; on a short axis Mondays too."""
     ticks = []
-    month = date(today.year + today.month // 12, today.month % 12 + 1, 1)
-    while (month - today).days < days:
-        ticks.append(month)
-        month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    if days <= 45:
+        monday = today + timedelta(days=7 - today.weekday())
+        ticks = [
+            (one, f"{one.day} {one:%b}")
+            for one in (monday + timedelta(weeks=week) for week in range(7))
+            if (one - today).days < days
+        ]
+    else:
+        month = date(today.year + today.month // 12, today.month % 12 + 1, 1)
+        while (month - today).days < days:
+            ticks.append((month, f"{month:%b}" if month.month != 1 else f"{month:%b %Y}"))
+            month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     every = max(1, round(len(ticks) / 4))
     return html.Div(
         [
-            html.Span(
-                f"{tick:%b}" if tick.month != 1 else f"{tick:%b %Y}",
-                style={"left": f"{(tick - today) / timedelta(days=days) * 100:.2f}%"},
-            )
-            for tick in ticks[::every]
+            html.Span(words, style={"left": f"{(tick - today) / timedelta(days=days) * 100:.2f}%"})
+            for tick, words in ticks[::every]
         ],
         className="whisker-axis",
         **named({"aria-hidden": "true"}),

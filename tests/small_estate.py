@@ -343,22 +343,44 @@ def _conclusions(connection: duckdb.DuckDBPyConnection) -> None:
             {
                 "metric": "cpu",
                 "policy": policy,
-                "tier": None,
+                "tier": tier,
                 "target_breach": target,
-                "allocated": allocated,
-                "breached_hours": breached,
+                "allocated": allocated * (1.1 if tier == 1 else 1.0),
+                "breached_hours": breached * (0.5 if tier == 1 else 1.0),
                 "breached_windows": 0.1,
                 "worst_overshoot": 1.2,
-                "changes": 3.0,
+                "changes": 0.3,
+                "refused": 0.0,
                 "entity_windows": 400,
                 "hold_days": 7,
             }
+            for tier in (1, 3, None)
             for policy, target, allocated, breached in (
-                ("marginal", 0.005, 1.5, 0.004),
-                ("marginal", 0.02, 1.3, 0.018),
-                ("krr", None, 1.6, 0.012),
-                ("vpa", None, 1.7, 0.015),
+                ("marginal", 0.005, 0.5, 0.004),
+                ("marginal", 0.02, 0.4, 0.018),
+                ("krr", None, 0.6, 0.012),
+                ("vpa", None, 0.7, 0.015),
             )
+        ],
+    )
+    rules = [(0.99, 0.0, 0.45, 0.02), (0.99, 0.5, 0.6, 0.004), (1.0, 1.0, 0.9, 0.0)]
+    _fill(
+        connection,
+        "replay_rules",
+        [
+            {
+                "metric": "cpu",
+                "tier": tier,
+                "hold_days": 7,
+                "window_days": 14,
+                "level": level,
+                "margin": margin,
+                "allocated": allocated,
+                "breached_hours": breached,
+                "entity_windows": 400,
+            }
+            for tier in (1, 3, None)
+            for level, margin, allocated, breached in rules
         ],
     )
 

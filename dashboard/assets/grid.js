@@ -41,33 +41,48 @@
     const day = new Date(`${String(value).slice(0, 10)}T00:00:00Z`);
     return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   };
+  functions.due = (row) => (!row || none(row.buy_by) ? "–" : row.due);
   functions.byUrgency = (a, b) => ORDER.indexOf(a) - ORDER.indexOf(b);
   functions.stateWord = (row) => STATES[row && row.status] || "";
 
   const components = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  // A cell of one line, or of two where the column names a field to stand below.
+  const lines = (props, first) => {
+    const below = props.below && props.data[props.below];
+    if (!props.below) return first;
+    return element(
+      "span",
+      { className: "lines" },
+      element("span", { className: "line" }, first),
+      element("span", { className: "line below", title: below || undefined }, below || "")
+    );
+  };
   components.NameLink = (props) => {
     if (none(props.value)) return element("span", { className: "quiet" }, "–");
     const asked = new URLSearchParams(props.keep || "");
     asked.set("name", props.value);
-    return element("a", { href: `${props.path}?${asked}`, title: props.value }, props.value);
+    return lines(props, element("a", { href: `${props.path}?${asked}`, title: props.value }, props.value));
   };
   components.OpenLink = (props) => {
     const url = new URL(window.location.href);
     url.searchParams.set("open", props.data[props.key_field]);
-    return element("a", { href: url.pathname + url.search, title: "Show the proof" }, props.value);
+    return lines(props, element("a", { href: url.pathname + url.search, title: props.value }, props.value));
   };
   components.StateMark = (props) =>
     none(props.value)
       ? element("span", { className: "quiet" }, "–")
-      : element(
-          "span",
-          { className: "state" },
-          element("span", { className: `mark ${props.value}`, "aria-hidden": "true" }),
-          element("span", null, STATES[props.value] || props.value)
+      : lines(
+          props,
+          element(
+            "span",
+            { className: "state" },
+            element("span", { className: `mark ${props.value}`, "aria-hidden": "true" }),
+            element("span", null, STATES[props.value] || props.value)
+          )
         );
   components.UseBar = (props) => {
     const value = props.value;
-    if (none(value)) return element("span", { className: "quiet" }, "–");
+    if (none(value)) return element("span", { className: "use quiet" }, element("span", { className: "num" }, "–"));
     return element(
       "span",
       { className: "use" },

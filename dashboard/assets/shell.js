@@ -108,5 +108,12 @@
     if (words) url.searchParams.set("words", words);
     else url.searchParams.delete("words");
     history.replaceState(history.state, "", url.pathname + url.search);
+    // The files hold what is shown.
+    for (const file of document.querySelectorAll(".answer-line a[download]")) {
+      const asked = new URL(file.href);
+      if (words) asked.searchParams.set("words", words);
+      else asked.searchParams.delete("words");
+      file.href = asked.pathname + asked.search;
+    }
   });
 })();

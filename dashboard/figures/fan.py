@@ -185,6 +185,8 @@ def _limits(
         season = 24 if fan.grain == "hour" else 7
         middle = float(np.nanmax(fan.quantiles["q50"][-season:])) / size
         ends.append((middle, f"likely {text.plain(middle)}", palette.accent))
+    longest = max((len(label) for _, label, _ in ends), default=0)
+    figure.update_layout(margin_r=max(figure.layout.margin.r, round(6.8 * longest) + 10))
     top = max([e[0] for e in ends] + [float(np.nanmax(fan.high, initial=0.0)) / size, 1e-12])
     for y, label, colour in _apart(ends, top * 0.055):
         figure.add_annotation(

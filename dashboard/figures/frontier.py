@@ -8,11 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard import text
 from dashboard.figures.base import blank
+from dashboard.figures.labels import beside
 from dashboard.palette import Palette
 
 OURS = "marginal"
 """The policy drawn as a line in the accent: its points are one curve, one per breach target."""
+
+WIDTH, HEIGHT = 540.0, 290.0
+"""Size of the chart's area that names are placed for, px; on a wider screen they have more room."""
+
+RULES_WORD = "best rule in hindsight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,86 +31,154 @@ class Score:
     """What it held, as a share of what is provisioned."""
     breached: float
     """Share of hours whose peak exceeded the size."""
+    target: float | None = None
+    """The breach target it was given; None = it knows none."""
 
 
-def frontier_chart(scores: Sequence[Score], palette: Palette, *, least: float | None = None) -> go.Figure:
+def frontier_chart(
+    scores: Sequence[Score],
+    palette: Palette,
+    *,
+    least: float | None = None,
+    rules: Sequence[tuple[float, float]] = (),
+) -> go.Figure:
     """Lower left is better: less held, less often too little. Names stand beside their points.
 
-    With `least` the risk is on a logarithmic axis, and smaller shares than that are drawn there.
+    Args:
+        least: draws the risk on a logarithmic axis, and smaller shares than this there; None = a linear axis.
+        rules: (allocated, breached) of the rules no one could have known to be the best, drawn as a line.
     """
-    figure = blank(palette, left=64, right=24, bottom=44)
+    figure = blank(palette, left=64, right=24, top=12, bottom=44)
     ours = sorted((s for s in scores if s.policy == OURS), key=lambda s: s.allocated)
     others = [s for s in scores if s.policy != OURS]
-    for group, mode, colour in (
-        (ours, "lines+markers", palette.accent),
-        (others, "markers+text", palette.ink),
-    ):
+    lowest = None if least is None else least * 100
+    edge = _edge(rules, lowest)
+    if edge:
+        figure.add_scatter(
+            x=np.array([held for held, _ in edge], np.float32),
+            y=np.array([breached for _, breached in edge], np.float32),
+            mode="lines",
+            line={"color": palette.muted, "width": 1.2, "dash": "dash"},
+            hovertemplate=f"{RULES_WORD}: holds %{{x:.0%}}, too little %{{y:.2~f}} % of hours<extra></extra>",
+            name=RULES_WORD,
+        )
+    for group, mode, colour in ((ours, "lines+markers", palette.accent), (others, "markers", palette.ink)):
         if not group:
             continue
         figure.add_scatter(
             x=np.array([s.allocated for s in group], np.float32),
-            y=np.array([s.breached * 100 for s in group], np.float32),
+            y=np.array([_risk(s.breached, lowest) for s in group], np.float32),
             text=[s.policy for s in group],
+            customdata=[_hover(s) for s in group],
             mode=mode,
-            textposition="middle right",
-            textfont={"color": palette.muted, "size": 12},
             marker={"size": 8, "color": colour},
             line={"color": colour, "width": 1.6},
-            hovertemplate="%{text}: holds %{x:.0%}, too little %{y:.2~g} % of hours<extra></extra>",
+            hovertemplate="%{customdata}<extra></extra>",
             name=group[0].policy if group is ours else "other policies",
         )
-    if ours:
-        figure.add_annotation(
-            text=OURS,
-            x=ours[0].allocated,
-            y=ours[0].breached * 100,
-            xanchor="right",
-            xshift=-8,
-            showarrow=False,
-            font={"color": palette.accent, "size": 12},
-        )
     figure.update_layout(hovermode="closest")
-    if least is not None:
-        _logarithmic(figure, others, least, palette)
     figure.update_xaxes(
         title={
             "text": "held, as a share of what is provisioned",
             "font": {"size": 12, "color": palette.muted},
+            "standoff": 8,
         },
         tickformat=".0%",
     )
     figure.update_yaxes(title={"text": "hours too small, %", "font": {"size": 12, "color": palette.muted}})
+    if scores:
+        _ranges(figure, scores, lowest)
+        _names(figure, ours, others, edge, lowest, palette)
     return figure
 
 
-def _logarithmic(figure: go.Figure, others: Sequence[Score], least: float, palette: Palette) -> None:
-    """Policies that were never too small stand on the lowest line, their names slanted to stay apart."""
-    lowest = least * 100
-    for trace in figure.data:
-        trace.y = np.maximum(trace.y, np.float32(lowest))
-        if trace.name == "other policies":
-            trace.mode = "markers"
-    for score in others:
-        floored = max(score.breached * 100, lowest)
-        figure.add_annotation(
-            text=score.policy,
-            x=score.allocated,
-            y=float(np.log10(floored)),
-            textangle=-35,
-            xanchor="left",
-            yanchor="bottom",
-            xshift=2,
-            yshift=2,
-            showarrow=False,
-            font={"size": 12, "color": palette.muted},
-        )
-    for annotation in figure.layout.annotations:
-        if annotation.text == OURS:
-            annotation.y = float(np.log10(max(annotation.y, lowest)))
+def _risk(breached: float, lowest: float | None) -> float:
+    return breached * 100 if lowest is None else max(breached * 100, lowest)
+
+
+def _hover(score: Score) -> str:
+    asked = f" at a target of {text.percent(score.target)}" if score.target is not None else ""
+    return (
+        f"{text.policy(score.policy)}{asked}: holds {text.percent(score.allocated)},"
+        f" too little {text.percent(score.breached, 2)} of hours"
+    )
+
+
+def _edge(rules: Sequence[tuple[float, float]], lowest: float | None) -> list[tuple[float, float]]:
+    """The rules' line, fewest breached hours first; of those below the axis only the leanest."""
+    edge: list[tuple[float, float]] = []
+    for held, breached in sorted(rules, key=lambda rule: (rule[1], rule[0])):
+        risk = _risk(breached, lowest)
+        if edge and edge[-1][1] == risk:
+            edge[-1] = (min(edge[-1][0], held), risk)
+        else:
+            edge.append((held, risk))
+    return edge
+
+
+def _ranges(figure: go.Figure, scores: Sequence[Score], lowest: float | None) -> None:
+    """Axes that hold every policy; the rules' line may leave them."""
+    held = [s.allocated for s in scores]
+    pad = max(0.06 * (max(held) - min(held)), 0.02)
+    figure.update_xaxes(range=[min(held) - pad, max(held) + pad])
+    highest = max(_risk(s.breached, lowest) for s in scores)
+    if lowest is None:
+        figure.update_yaxes(range=[0, max(highest * 1.12, 1e-6)])
+        return
     ticks = [tick for tick in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0) if tick >= lowest * 0.999]
+    top = max(float(np.log10(highest)), float(np.log10(lowest)) + 1)
     figure.update_yaxes(
         type="log",
         tickvals=ticks,
         ticktext=[f"≤ {ticks[0]:g}", *(f"{tick:g}" for tick in ticks[1:])],
-        range=[float(np.log10(lowest)) - 0.15, 1.6],
+        range=[float(np.log10(lowest)) - 0.15, top + 0.25],
     )
+
+
+def _names(
+    figure: go.Figure,
+    ours: Sequence[Score],
+    others: Sequence[Score],
+    edge: Sequence[tuple[float, float]],
+    lowest: float | None,
+    palette: Palette,
+) -> None:
+    """Every policy's name beside its point, ours beside its highest."""
+    left, right = figure.layout.xaxis.range
+    bottom, top = figure.layout.yaxis.range
+
+    def scaled(risk: float) -> float:
+        return risk if lowest is None else float(np.log10(risk))
+
+    def at(held: float, risk: float) -> tuple[float, float]:
+        return WIDTH * (held - left) / (right - left), HEIGHT * (scaled(risk) - bottom) / (top - bottom)
+
+    named = [*others, *ours[:1]]
+    labels: list[tuple[float, float, str, str]] = [
+        (
+            s.allocated,
+            _risk(s.breached, lowest),
+            text.policy(s.policy),
+            palette.accent if s.policy == OURS else palette.ink,
+        )
+        for s in named
+    ]
+    inside = [(held, risk) for held, risk in edge if left <= held <= right and bottom <= scaled(risk) <= top]
+    if inside:
+        labels.append((*inside[len(inside) // 2], RULES_WORD, palette.muted))
+    taken = [at(s.allocated, _risk(s.breached, lowest)) for s in ours[1:]] + [at(*one) for one in inside]
+    spots = beside(
+        [at(x, y) for x, y, _, _ in labels], [name for *_, name, _ in labels], WIDTH, HEIGHT, taken
+    )
+    for (x, y, name, colour), spot in zip(labels, spots, strict=True):
+        figure.add_annotation(
+            text=name,
+            x=x,
+            y=scaled(y),
+            xanchor=spot.xanchor,
+            yanchor=spot.yanchor,
+            xshift=spot.xshift,
+            yshift=spot.yshift,
+            showarrow=False,
+            font={"size": 12, "color": colour},
+        )

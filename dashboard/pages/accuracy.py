@@ -8,14 +8,25 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.costs import total
 from dashboard.figures.coverage import coverage_chart
-from dashboard.figures.frontier import Score, frontier_chart
 from dashboard.page import Page
 from dashboard.proof import pick
+from dashboard.replayed import frontier, replayed, tier_words
 from dashboard.track import reliability, what_came, with_scores
 from dashboard.view import View
-from dashboard.widgets import Children, Column, columns, graph, link, nothing, page, section, table, tabs
+from dashboard.widgets import (
+    Children,
+    Column,
+    columns,
+    files,
+    graph,
+    link,
+    nothing,
+    page,
+    section,
+    table,
+    tabs,
+)
 from data.series import UNITS
 
 GRAINS = {"hour": "14 days, hourly", "day": "a year, daily peaks"}
@@ -35,24 +46,31 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
             ),
         )
     grain = pick(grain, list(GRAINS), "hour")
-    rows = with_scores(_here(view, everything.filter(pl.col("grain") == grain)), view.estate.scores)
-    scored = rows.filter(pl.col("relative_error").is_not_null())
+    rows = scored(view, grain)
+    known = rows.filter(pl.col("relative_error").is_not_null())
     entries = [
         (words, view.link("/accuracy", grain=key, metric=metric), key == grain)
         for key, words in GRAINS.items()
     ]
     return page(
-        answer(rows, scored, grain),
+        answer(rows, known, grain),
         tabs("Horizon", *entries),
         _by_metric(rows)
         if rows.height
         else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
         what_came(_here(view, view.estate.forecast_actuals.filter(pl.col("grain") == grain))),
         columns(_coverage(view, rows), _makers(rows), className="even") if rows.height else None,
-        _worst(view, scored) if scored.height else None,
+        _worst(view, known) if known.height else None,
         reliability(view.estate.reliability) if grain == "day" else None,
         _replay(view, metric, grain),
+        aside=files(view, "accuracy", grain=grain),
     )
+
+
+def scored(view: View, grain: str) -> pl.DataFrame:
+    """The forecast series of a grain in this place with their scores."""
+    everything = view.estate.forecast_series
+    return with_scores(_here(view, everything.filter(pl.col("grain") == grain)), view.estate.scores)
 
 
 def _here(view: View, frame: pl.DataFrame) -> pl.DataFrame:
@@ -227,43 +245,23 @@ def _worst(view: View, scored: pl.DataFrame) -> Component:
 
 
 def _replay(view: View, metric: str, grain: str) -> Component | None:
-    scores = view.estate.replay_scores.filter(pl.col("tier").is_null())
-    if scores.is_empty():
-        scores = view.estate.replay_scores
-    if scores.is_empty():
+    found = replayed(view.estate, metric)
+    if found is None:
         return None
-    # One hold and one kind of sizes in a chart; the replay page has the others.
-    shortest = scores["hold_days"].fill_null(7).min()
-    scores = scores.filter(
-        (pl.col("hold_days").fill_null(7) == shortest) & (pl.col("sizes").fill_null("any") == "any")
-    ).unique(["metric", "policy", "allocated", "breached_hours"], maintain_order=True)
-    if scores.is_empty():
-        return None
-    known = scores["metric"].unique().sort().to_list()
-    metric = pick(metric, known, known[0])
-    mine = scores.filter(pl.col("metric") == metric)
+    metric, tier = found.asked["metric"], found.asked["tier"]
     entries = [
-        (text.metric(one), view.link("/accuracy", grain=grain, metric=one), one == metric) for one in known
+        (text.metric(one), view.link("/accuracy", grain=grain, metric=one), one == metric)
+        for one in found.offered["metric"]
     ]
-    drawn = [
-        Score(row["policy"], row["allocated"], row["breached_hours"])
-        for row in mine.iter_rows(named=True)
-        if text.known(row["allocated"]) and text.known(row["breached_hours"])
-    ]
-    windows = total(mine["entity_windows"].head(1))
     return section(
-        "Sizing policies replayed on history",
-        tabs("Metric", *entries),
-        graph(
-            frontier_chart(drawn, view.palette, least=0.0001),
-            "Held against hours too small, by policy",
-            320,
-            "frontier",
-        ),
-        link("By tier, by hold, and calibration", view.link("/replay", metric=metric)),
+        f"Sizing policies replayed on history, {tier_words(tier)}: lower left is better",
+        tabs("Metric", *entries) if len(entries) > 1 else None,
+        frontier(view, found, 320),
         html.P(
-            "Each policy sized past weeks from what was known before them. Lower left is better."
-            + (f" {text.plural(int(windows), 'week')} of resources replayed." if windows else ""),
+            [
+                "Each policy sized past weeks from what was known before them. ",
+                link("By tier, by hold, and calibration", view.link("/replay", metric=metric)),
+            ],
             className="caption",
         ),
     )

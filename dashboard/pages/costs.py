@@ -18,10 +18,10 @@ from dashboard.widgets import (
     Children,
     Column,
     columns,
+    files,
     graph,
     key,
     link,
-    named,
     nothing,
     page,
     section,
@@ -42,15 +42,7 @@ def layout(view: View, /, by: str = "service", **_: str) -> Component:
         columns(_months(view), _ledger(view)),
         savings(view),
         _groups(view, by),
-        aside=html.Div(
-            [
-                html.Span(className="icon icon-download", **named({"aria-hidden": "true"})),
-                html.A("CSV", href=view.link("/download/costs.csv", by=by), download=""),
-                " · ",
-                html.A("XLSX", href=view.link("/download/costs.xlsx", by=by), download=""),
-            ],
-            className="downloads",
-        ),
+        aside=files(view, "costs", by=by),
     )
 
 
@@ -60,7 +52,12 @@ def answer(view: View) -> str:
     here = view.resources
     paid = total(here["monthly_cost"])
     if not paid:
-        return "No prices are known yet."
+        known = here["monthly_cost"].count()
+        return (
+            f"Nothing is paid: every known price is {text.money(0, currency)}."
+            if known
+            else ("No prices are known yet.")
+        )
     unused = total(here["unused_cost"])
     parts = [f"{text.money(paid, currency)} a month is paid now"]
     ahead = future_cost(view, 12)
@@ -169,7 +166,7 @@ def _groups(view: View, by: str) -> Component:
                 html.Span(
                     [
                         share_bar(row["cost"], top),
-                        html.Span(f" {text.percent(row['cost'] / paid)}", className="num"),
+                        html.Span(f" {text.percent(row['cost'] / paid if paid else None)}", className="num"),
                     ],
                     className="use",
                 ),
@@ -215,21 +212,6 @@ def _group_name(view: View, by: str, name: str | None) -> Children:
         return link(name, view.link("/resources", kind=name))
     narrowed = View(view.estate, {**view.place, by: (name,)}, view.now, view.palette)
     return link(text.provider(name) if by == "provider" else name, narrowed.link("/costs", by="service"))
-
-
-def money_table(view: View, by: str) -> pl.DataFrame:
-    """The table as a file has it: plain numbers, every column named with its unit."""
-    currency = view.estate.currency
-    unit = f"{currency}/month"
-    return by_group(view.resources, by).select(
-        pl.col("name").fill_null("not known").alias(by),
-        "resources",
-        pl.col("unpriced").alias("resources without price"),
-        pl.col("cost").round(2).alias(f"cost {unit}"),
-        pl.col("idle").round(2).alias(f"idle {unit}"),
-        pl.col("over").round(2).alias(f"unused in use {unit}"),
-        pl.col("change").round(2).alias(f"change at recommended sizes {unit}"),
-    )
 
 
 PAGE = Page(path="/costs", title="Costs", layout=layout, icon="costs")

@@ -11,7 +11,19 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.page import Page
 from dashboard.view import View
-from dashboard.widgets import Children, Column, facts, link, more_link, named, nothing, page, section, table
+from dashboard.widgets import (
+    Children,
+    Column,
+    facts,
+    files,
+    link,
+    more_link,
+    named,
+    nothing,
+    page,
+    section,
+    table,
+)
 
 SILENT_HOURS = 24
 """A resource not heard of for longer is silent."""
@@ -52,6 +64,7 @@ def layout(view: View, /, all: str = "", **_: str) -> Component:
         _silent(view, silent, unseen, bool(all)),
         _rejected(view),
         _runs(view),
+        aside=files(view, "health"),
     )
 
 

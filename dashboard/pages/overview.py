@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.costs import future_cost, month_totals, total, unused_by_status
-from dashboard.outlook import headline, row_whisker, subject_link, watched, when
+from dashboard.outlook import axis_days, headline, row_whisker, subject_link, watched, when
 from dashboard.page import Page
 from dashboard.service_rows import service_rows, services_table
 from dashboard.view import View
@@ -30,7 +30,8 @@ SERVICES_SHOWN = 12
 OUT_SHOWN = 7
 OUT_NOW_SHOWN = 2
 """Of those out of capacity now: the rest would hide what can still be prevented."""
-AXIS_DAYS = 365
+AXES = (30, 90, 365)
+"""Days of the axis to choose from: the dates shown decide."""
 
 
 def layout(view: View, /, **_: str) -> Component:
@@ -82,19 +83,20 @@ def _runs_out(view: View) -> Component:
         return section(
             "Runs out next", html.P("Nothing is expected to run out within a year.", className="caption")
         )
+    days = axis_days(rows, today, AXES)
     body: list[list[Children]] = [
         [
             subject_link(view, row),
             html.Span(text.metric(row["metric"]), className="tight"),
-            row_whisker(row, today, AXIS_DAYS),
-            html.Span(when(row, today)),
+            row_whisker(row, today, days),
+            html.Span(when(row, today), className="tight"),
         ]
         for row in rows.iter_rows(named=True)
     ]
     heads = [
         Column("Resource"),
         Column("Metric"),
-        Column(whisker_axis(today, AXIS_DAYS), width="42%", wide_only=True),
+        Column(whisker_axis(today, days), width="42%", wide_only=True),
         Column("When (8 of 10 outcomes)"),
     ]
     return section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import polars as pl
 from dash import html
@@ -10,16 +11,16 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.costs import total
-from dashboard.grid import grid, name, number, status, word_filter, words
+from dashboard.grid import TALL, because, grid, hidden, name, number, status, word_filter, words
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.plan_line import decided, plan_line
 from dashboard.proof import chart, pick
-from dashboard.recommendation import target_of, verdict
+from dashboard.recommendation import change_of, target_of, verdict
 from dashboard.verdicts import choices_of, with_verdicts
 from dashboard.view import View
-from dashboard.widgets import Children, link, named, nothing, page, state, tabs
+from dashboard.widgets import Children, files, link, named, nothing, page, state, tabs
 from data.choice import Choice
 
 CHANGES = pl.col("action").is_not_null() & (pl.col("action") != "keep")
@@ -62,13 +63,7 @@ def layout(
     here = with_verdicts(here, choices, view.estate.today)
     counts = {key: here.filter(chosen).height for key, chosen in TABS.items()}
     tab = pick(tab, list(TABS), next((key for key in ("needed", "worth", "idle") if counts[key]), "all"))
-    rows = here.filter(TABS[tab])
-    # What is needed is ordered by urgency, what is worth it by money.
-    rows = (
-        rows.sort("severity", "saving", descending=[True, False])
-        if tab == "needed"
-        else rows.sort("saving", descending=True, nulls_last=True)
-    )
+    rows = changes(view, here, tab)
     entries: list[tuple[Children, str, bool]] = [
         (
             [TAB_WORDS[key], html.Span(f"{counts[key]:,}", className="count")],
@@ -108,6 +103,7 @@ def layout(
             "Resources that keep their size are not listed here.",
         ),
         plan_line(view, here, choices, service),
+        aside=files(view, "provisioning", tab=tab, service=service, words=words),
     )
 
 
@@ -135,58 +131,87 @@ def answer(view: View, here: pl.DataFrame) -> str:
     return "; ".join(parts) + "."
 
 
-def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
-    keep = view.link("").removeprefix("?")
-    currency = view.estate.currency
-    frame = rows.select(
+def changes(view: View, here: pl.DataFrame, tab: str) -> pl.DataFrame:
+    """The rows of a tab of resources with verdicts: what is needed by urgency, what is worth it by money."""
+    rows = here.filter(TABS[tab])
+    if tab == "needed":
+        rows = rows.sort("severity", "saving", "resource", descending=[True, False, False])
+    else:
+        rows = rows.sort("saving", "resource", descending=[True, False], nulls_last=True)
+    told = [change_of(row) for row in rows.iter_rows(named=True)]
+    today = view.estate.today
+    return rows.select(
         "resource",
         "service",
+        "team",
         "status",
-        pl.concat_str([pl.col("from_type"), pl.col("from_size")], separator=", ", ignore_nulls=True).alias(
-            "now"
-        ),
-        pl.when(pl.col("to_type").is_null() | (pl.col("to_type") == pl.col("from_type")))
-        .then(pl.col("to_size"))
-        .otherwise(pl.concat_str([pl.col("to_type"), pl.col("to_size")], separator=", ", ignore_nulls=True))
-        .alias("then"),
+        pl.Series("change_words", [first for first, _ in told], pl.String),
+        pl.Series("change_below", [below for _, below in told], pl.String),
+        (-pl.col("saving")).alias("change"),
         pl.coalesce("advice", "because").alias("why"),
         "breach_now",
         "breach_then",
         "confidence",
         "buy_by",
-        (-pl.col("saving")).alias("change"),
+        pl.Series("due", [_due(day, today) for day in rows["buy_by"]], pl.String),
         "verdict",
     )
+
+
+def _due(day: date | None, today: date) -> str | None:
+    if day is None:
+        return None
+    return "now" if day <= today else text.day_near(day, today)
+
+
+def _grid(view: View, frame: pl.DataFrame, typed: str) -> Component:
+    keep = view.link("").removeprefix("?")
+    sure = pl.col("confidence") + " confidence"
+    frame = frame.with_columns(said=pl.coalesce("verdict", sure))
     columns = [
-        name("resource", "Resource", "/resource", keep, 165),
-        status("status", "State", 155),
-        words("now", "Now", 150),
+        name("resource", "Resource", "/resource", keep, 182, below="service"),
+        status("status", "State", 146, below="said", headerTooltip="And what was decided, or how sure it is"),
         {
-            **words("then", "To", 150),
+            **words("change_words", "Change", 250),
             "cellRenderer": "OpenLink",
-            "cellRendererParams": {"key_field": "resource"},
+            "cellRendererParams": {"key_field": "resource", "below": "change_below"},
+            "cellClass": "two",
         },
         number(
             "change",
-            f"{currency} a month",
+            f"{view.estate.currency} a month",
             "change",
             100,
             headerTooltip="Change of the cost; now and then in the proof",
         ),
-        words("why", "Why", 260, flex=1, minWidth=200),
+        because("why", "Why"),
         number(
             "breach_now",
             "Hours too small",
-            width=125,
+            width=116,
             valueFormatter={"function": "breach(params.data)"},
             headerTooltip="Expected share of hours whose peak exceeds the size, now and then",
         ),
-        *([number("buy_by", "Buy by", "date", 110)] if frame["buy_by"].null_count() < frame.height else []),
-        words("confidence", "Confidence", 105),
-        name("service", "Service", "/service", keep, 120),
-    ]
-    if rows["verdict"].null_count() < rows.height:
-        columns.insert(3, words("verdict", "Decided", 100))
+        *(
+            [
+                number(
+                    "buy_by",
+                    "Buy by",
+                    width=84,
+                    valueFormatter={"function": "due(params.data)"},
+                    headerTooltip="The last day to order, so that it is there in time",
+                )
+            ]
+            if frame["buy_by"].null_count() < frame.height
+            else []
+        ),
+        *(
+            hidden(field, title)
+            for field, title in (
+                ("service", "Service"), ("team", "Team"), ("said", "Decided"), ("change_below", "Size"),
+            )
+        ),
+    ]  # fmt: skip
     return html.Div(
         grid(
             "provisioning-grid",
@@ -194,8 +219,9 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
             frame,
             "Recommended changes",
             row_id="resource",
-            most_rows=16,
+            most_rows=12,
             words=typed,
+            row=TALL,
         ),
         **named({"data-opens": "row"}),
     )

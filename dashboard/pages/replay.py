@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.figures.frontier import OURS, Score, frontier_chart
+from dashboard.figures.frontier import OURS
 from dashboard.page import Page
-from dashboard.proof import pick
+from dashboard.replayed import ALL, Replayed, frontier, replayed, tier_words
 from dashboard.view import View
-from dashboard.widgets import Children, Column, columns, graph, nothing, page, section, table, tabs
-from data.series import UNITS
+from dashboard.widgets import Children, Column, columns, files, nothing, page, section, table, tabs
 
-ALL = "all"
-LEAST = 0.0001
-"""Share of hours from which on shares are told apart in the chart; its axis is logarithmic."""
 SIZE_WORDS = {"any": "any size", "catalog": "sizes of the price list"}
 
 
 def layout(
-    view: View, /, metric: str = "", hold: str = "", tier: str = ALL, sizes: str = "", **_: str
+    view: View, /, metric: str = "", hold: str = "", tier: str = "", sizes: str = "", **_: str
 ) -> Component:
-    """The frontier of one metric, hold and tier; every policy's figures; target against realised."""
-    scores = view.estate.replay_scores.with_columns(
-        pl.col("hold_days").fill_null(7).cast(pl.String).alias("hold"), pl.col("sizes").fill_null("any")
-    )
-    if scores.is_empty():
+    """The frontier of one metric, hold and tier; every policy's figures per tier; target against realised."""
+    found = replayed(view.estate, metric, hold, tier, sizes)
+    if found is None:
         return page(
             "No policy was replayed yet.",
             nothing(
@@ -37,85 +33,69 @@ def layout(
                 "headroom replay && headroom publish",
             ),
         )
-    order = {str(name): i for i, name in enumerate(UNITS)}
-    metrics = sorted(scores["metric"].unique().to_list(), key=lambda name: order.get(name, 99))
-    metric = pick(metric, metrics, metrics[0])
-    mine = scores.filter(pl.col("metric") == metric)
-    kinds = sorted(mine["sizes"].unique().to_list())
-    sizes = pick(sizes, kinds, kinds[0])
-    mine = mine.filter(pl.col("sizes") == sizes)
-    holds = sorted(mine["hold"].unique().to_list(), key=int)
-    hold = pick(hold, holds, holds[0])
-    mine = mine.filter(pl.col("hold") == hold).with_columns(
-        pl.col("tier").cast(pl.String).fill_null(ALL).alias("tier")
-    )
-    tiers = [ALL, *sorted(set(mine["tier"].to_list()) - {ALL})]
-    tier = pick(tier, tiers, ALL)
-    rows = _told_once(mine.filter(pl.col("tier") == tier))
-    asked = {"metric": metric, "hold": hold, "tier": tier, "sizes": sizes}
 
-    def choice(label: str, name: str, entries: dict[str, str]) -> Component | None:
-        if len(entries) < 2:
+    def choice(label: str, name: str, words: Any) -> Component | None:
+        if len(found.offered[name]) < 2:
             return None
         links = [
-            (words, view.link("/replay", **(asked | {name: value})), value == asked[name])
-            for value, words in entries.items()
+            (words(value), view.link("/replay", **(found.asked | {name: value})), value == found.asked[name])
+            for value in found.offered[name]
         ]
         return tabs(label, *links)
 
     return page(
-        answer(rows, mine, metric, tier),
+        answer(found),
         html.Div(
             [
-                choice("Metric", "metric", {name: text.metric(name) for name in metrics}),
-                choice("Hold", "hold", {one: f"held {one} days" for one in holds}),
-                choice("Tier", "tier", {one: "all tiers" if one == ALL else f"tier {one}" for one in tiers}),
-                choice("Sizes", "sizes", {one: SIZE_WORDS.get(one, one) for one in kinds}),
+                choice("Metric", "metric", text.metric),
+                choice("Hold", "hold", lambda days: f"held {days} days"),
+                choice("Tier", "tier", tier_words),
+                choice("Sizes", "sizes", lambda kind: SIZE_WORDS.get(kind, kind)),
             ],
             className="choice-line",
         ),
-        columns(_frontier(view, rows, metric), _calibration(mine)),
-        _policies(rows),
+        columns(_frontier(view, found), _calibration(found)),
+        _policies(found),
+        aside=files(view, "replay", **found.asked),
     )
 
 
-def _told_once(rows: pl.DataFrame) -> pl.DataFrame:
-    """A policy without a budget has the same figures for every target: one row of it is enough."""
-    peers = rows.filter(pl.col("policy") != OURS).unique("policy", maintain_order=True)
-    return pl.concat(
-        [rows.filter(pl.col("policy") == OURS), peers.with_columns(target_breach=pl.lit(None, pl.Float64))]
-    )
-
-
-def answer(rows: pl.DataFrame, mine: pl.DataFrame, metric: str, tier: str) -> str:
-    """`Our policy holds 66 % of the CPU at 0.3 % of hours too small; no peer holds less for as few …`"""
-    of = f"the {text.metric(metric)}" + ("" if tier == ALL else f" of tier {tier}")
-    known = rows.drop_nulls(["allocated", "breached_hours"])
+def answer(found: Replayed) -> str:
+    """`In tier 1 our policy held 66 % of the CPU with 0.3 % of hours too small, 12 % less than …`"""
+    tier = found.asked["tier"]
+    name = text.metric(found.asked["metric"])
+    known = found.scores.drop_nulls(["allocated", "breached_hours"])
     ours = known.filter(pl.col("policy") == OURS).sort("target_breach")
+    where = "Over all tiers" if tier == ALL else f"In tier {tier}"
     if ours.is_empty():
-        return f"{text.plural(known['policy'].n_unique(), 'policy', 'policies')} were replayed on {of}."
+        count = text.plural(known["policy"].n_unique(), "policy", "policies")
+        was = "was" if known["policy"].n_unique() == 1 else "were"
+        return f"{where} {count} {was} replayed on the {name}, ours not."
     row = ours.row(ours.height // 2, named=True)
     held, breached = row["allocated"], row["breached_hours"]
-    peers = known.filter(pl.col("policy") != OURS)
-    better = peers.filter((pl.col("allocated") < held) & (pl.col("breached_hours") <= breached))
     words = (
-        f"For a target of {text.percent(row['target_breach'])} our policy held {text.percent(held)} of {of}"
-        f" with {text.percent(breached)} of hours too small"
+        f"{where} our policy held {text.percent(held)} of the {name}"
+        f" with {text.percent(breached, 2)} of hours too small"
     )
+    if row["target_breach"] is not None:
+        words += f" (target {text.percent(row['target_breach'])})"
+    rule = found.rule_at(tier, breached)
+    if rule:
+        share = held / rule - 1
+        more = f"{text.percent(abs(share), 0)} {'less' if share < 0 else 'more'} than"
+        words += f", {more if abs(share) >= 0.005 else 'as much as'} the best rule chosen in hindsight"
+    peers = known.filter(pl.col("policy") != OURS)
     if peers.is_empty():
         return words + "."
+    better = peers.filter((pl.col("allocated") < held) & (pl.col("breached_hours") <= breached))
     if better.height:
-        names = text.listing(better.sort("allocated")["policy"].to_list())
+        names = text.listing([text.policy(one) for one in better.sort("allocated")["policy"]])
         return f"{words}; {names} held less with no more of them."
     return f"{words}; no peer held less with so few."
 
 
-def _frontier(view: View, rows: pl.DataFrame, metric: str) -> Component:
-    drawn = [
-        Score(row["policy"], row["allocated"], row["breached_hours"])
-        for row in rows.iter_rows(named=True)
-        if text.known(row["allocated"]) and text.known(row["breached_hours"])
-    ]
+def _frontier(view: View, found: Replayed) -> Component:
+    rows = found.scores
     first = rows.row(0, named=True) if rows.height else {}
     span = (
         f" Sizes were made from {text.day(first['starts_at'])}; scored until {text.day(first['ends_at'])}."
@@ -123,87 +103,137 @@ def _frontier(view: View, rows: pl.DataFrame, metric: str) -> Component:
         else ""
     )
     windows = first.get("entity_windows") or 0
+    rules = (
+        " Dashed: the best of 360 percentile-and-margin rules for every share of hours, chosen after all was"
+        " known."
+        if found.rules_of(found.asked["tier"]).height
+        else ""
+    )
     return section(
-        "Cost against risk",
-        graph(
-            frontier_chart(drawn, view.palette, least=LEAST),
-            f"Held against hours too small, {text.metric(metric)}, by policy",
-            380,
-            "frontier",
-        ),
+        f"Cost against risk, {tier_words(found.asked['tier'])}: lower left is better",
+        frontier(view, found, 380),
         html.P(
-            "Lower left is better. Each policy sized past weeks from what was known before them, looking back"
-            f" as far as its own rule says; where it had no answer, today's size stayed.{span}"
+            "Each policy sized past weeks from what was known before them, looking back"
+            f" as far as its own rule says; where it had no answer, today's size stayed.{rules}{span}"
             f" {text.plural(windows, 'window')} of resources.",
             className="caption",
         ),
-        note="nothing in hindsight",
+        note="policies: nothing in hindsight",
     )
 
 
-def _calibration(mine: pl.DataFrame) -> Component:
-    """What our policy promised against what happened, per tier."""
-    ours = mine.filter((pl.col("policy") == OURS) & pl.col("breached_hours").is_not_null())
+def _calibration(found: Replayed) -> Component:
+    """What our policy promised against what happened: a row per tier, a column per target."""
+    ours = found.rows.filter((pl.col("policy") == OURS) & pl.col("breached_hours").is_not_null())
     if ours.is_empty():
         return section("Target against realised", html.P("Our policy was not replayed.", className="caption"))
-    ordered = ours.sort(pl.col("tier") != ALL, "tier", "target_breach")
-    body: list[list[Children]] = [
-        [
-            "all tiers" if row["tier"] == ALL else f"tier {row['tier']}",
-            text.percent(row["target_breach"], 2),
-            text.percent(row["breached_hours"], 2),
-            f"{row['breached_hours'] / row['target_breach']:.2f}",
-            text.percent(row["allocated"]),
-            text.percent(row["changes"]),
+    targets = ours["target_breach"].drop_nulls().unique().sort(descending=True).to_list()
+    cells = {(row["tier"], row["target_breach"]): row for row in ours.iter_rows(named=True)}
+    body: list[list[Children]] = []
+    for tier in found.offered["tier"]:
+        line: list[Children] = [
+            html.Strong(tier_words(tier)) if tier == found.asked["tier"] else tier_words(tier)
         ]
-        for row in ordered.iter_rows(named=True)
-    ]
+        for target in targets:
+            row = cells.get((tier, target))
+            line.append(
+                html.Span(
+                    [
+                        text.percent(row["breached_hours"], 2),
+                        html.Span(f" {row['breached_hours'] / target:.1f} ×", className="range"),
+                    ],
+                    title=f"held {text.percent(row['allocated'])};"
+                    f" {text.percent(row['changes'])} of sizes moved",
+                )
+                if row
+                else text.NONE
+            )
+        body.append(line)
     heads = [
-        Column(""),
-        Column("Target", numeric=True),
-        Column("Realised", numeric=True, hint="Share of hours whose peak exceeded the size"),
-        Column("Ratio", numeric=True, hint="Realised over target; 1 is exact, below 1 is careful"),
-        Column("Held", numeric=True),
-        Column("Moved", numeric=True, wide_only=True, hint="Sizes that changed from one window to the next"),
+        Column("Hours too small"),
+        *(
+            Column(f"target {text.percent(target, 2)}", numeric=True, hint="Realised, and over the target")
+            for target in targets
+        ),
     ]
     return section(
-        "Target against realised",
+        _kept(ours, targets),
         table(heads, body, "Breach target against realised"),
         html.P(
-            "One budget for the fleet: hours of tier 1 count four times those of tier 3, so tiers realise"
-            " different shares.",
+            "Share of hours whose peak exceeded the size; behind it how many times the target that is: 1 is"
+            " exact, below 1 careful. One budget for the fleet: hours of tier 1 count four times those of"
+            " tier 3, so tiers realise different shares.",
             className="caption",
         ),
         note="our policy",
     )
 
 
-def _policies(rows: pl.DataFrame) -> Component:
-    ordered = rows.sort("allocated", "policy", nulls_last=True)
-    body: list[list[Children]] = [
-        [
-            html.Strong(row["policy"]) if row["policy"] == OURS else row["policy"],
+def _kept(ours: pl.DataFrame, targets: list[float]) -> str:
+    """Whether the targets were kept, over all tiers where that is known."""
+    rows = ours.filter(pl.col("tier") == ALL)
+    rows = (ours if rows.is_empty() else rows).drop_nulls("target_breach")
+    kept = rows.filter(pl.col("breached_hours") <= pl.col("target_breach") * 1.2)
+    if kept.height == rows.height:
+        return "Every target was kept" if len(targets) > 1 else "The target was kept"
+    return f"{rows.height - kept.height} of {text.plural(rows.height, 'target')} missed"
+
+
+def _policies(found: Replayed) -> Component:
+    """A row per policy and target; held and too small for every tier, the rest for the tier asked for."""
+    tiers = found.offered["tier"]
+    chosen = found.asked["tier"]
+    of = {
+        (tier, row["policy"], row["target_breach"]): row
+        for tier in tiers
+        for row in found.of(tier).iter_rows(named=True)
+    }
+    ordered = found.scores.sort("allocated", "policy", nulls_last=True)
+    body: list[list[Children]] = []
+    for row in ordered.iter_rows(named=True):
+        ours = row["policy"] == OURS
+        name = text.policy(row["policy"])
+        line: list[Children] = [
+            html.Strong(name) if ours else name,
             text.percent(row["target_breach"], 2) if row["target_breach"] is not None else text.NONE,
-            text.percent(row["allocated"]),
-            text.percent(row["breached_hours"], 2),
+        ]
+        for tier in tiers:
+            there = of.get((tier, row["policy"], row["target_breach"]))
+            line += (
+                [text.percent(there["allocated"]), text.percent(there["breached_hours"], 2)]
+                if there
+                else [text.NONE, text.NONE]
+            )
+        line += [
             text.percent(row["breached_windows"]),
-            text.NONE if row["worst_overshoot"] is None else f"{row['worst_overshoot']:.2f}",
+            text.NONE if row["worst_overshoot"] is None else f"{text.plain(row['worst_overshoot'])} ×",
             text.percent(row["changes"]),
             text.percent(row["refused"]),
         ]
-        for row in ordered.iter_rows(named=True)
-    ]
+        body.append(line)
     heads = [
         Column("Policy"),
         Column("Target", numeric=True, wide_only=True, hint="Only our policy has a budget"),
-        Column("Held", numeric=True, hint="Share of what is provisioned"),
-        Column("Hours too small", numeric=True, hint="Share of hours whose peak exceeded the size"),
-        Column("Weeks with one", numeric=True, wide_only=True, hint="Share of windows with such an hour"),
-        Column("Worst", numeric=True, hint="Highest peak over the size"),
-        Column("Moved", numeric=True, hint="Sizes that changed from one window to the next"),
-        Column("No answer", numeric=True, wide_only=True),
     ]
-    return section("Every policy", table(heads, body, "Policies replayed"))
+    for tier in tiers:
+        aside = tier != chosen
+        heads += [
+            Column("Held", numeric=True, wide_only=aside, hint="Share of what is provisioned"),
+            Column(
+                "Too small",
+                numeric=True,
+                wide_only=aside,
+                hint="Share of hours whose peak exceeded the size",
+            ),
+        ]
+    heads += [
+        Column("Windows with one", numeric=True, wide_only=True, hint="Share of windows with such an hour"),
+        Column("Worst", numeric=True, wide_only=True, hint="Highest peak over the size"),
+        Column("Moved", numeric=True, hint="Sizes that changed from one window to the next"),
+        Column("No answer", numeric=True, wide_only=True, hint="Windows in which today's size stayed"),
+    ]
+    groups = [("", 2), *((tier_words(tier), 2) for tier in tiers), (f"of {tier_words(chosen)}", 4)]
+    return section("Every policy, every tier", table(heads, body, "Policies replayed", groups=groups))
 
 
 PAGE = Page(path="/replay", title="Replay", layout=layout, parent="/accuracy")

@@ -8,11 +8,14 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.estate import by_urgency
-from dashboard.grid import grid, name, number, status, word_filter, words
+from dashboard.grid import TALL, because, grid, hidden, name, number, status, word_filter
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.view import View
-from dashboard.widgets import Children, link, nothing, page, section, state, tabs
+from dashboard.widgets import Children, files, link, nothing, page, section, state, tabs
+
+METRICS = ("cpu", "memory", "storage", "network")
+"""What the grid shows the use of; of network the busier direction."""
 
 
 def layout(
@@ -23,12 +26,9 @@ def layout(
     if here.is_empty():
         return overview.empty(view)
     asked = {"kind": kind, "service": service}
-    frame = here
-    for column, value in asked.items():
-        if value:
-            frame = frame.filter(pl.col(column) == value)
+    frame = shown(view, kind=kind, service=service)
     counts = dict(frame.group_by("status").len().iter_rows())
-    shown = frame.filter(pl.col("status") == status) if status else frame
+    rows = frame.filter(pl.col("status") == status) if status else frame
 
     keep = {"kind": kind, "service": service, "words": words}
     entries: list[tuple[Children, str, bool]] = [
@@ -73,10 +73,11 @@ def layout(
             ],
             className="choice-line",
         ),
-        _grid(view, shown, words)
-        if shown.height
+        _grid(view, rows, words)
+        if rows.height
         else nothing("No resource fits.", link("Show all resources", view.link("/resources"))),
         _kinds(view, here, kind, status),
+        aside=files(view, "resources", status=status, kind=kind, service=service, words=words),
     )
 
 
@@ -105,7 +106,12 @@ def answer(view: View, frame: pl.DataFrame, asked: dict[str, str]) -> str:
     return f"{of}, {text.listing(parts)}."
 
 
-def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
+def shown(view: View, status: str = "", kind: str = "", service: str = "") -> pl.DataFrame:
+    """The resources of a state, kind and service with their use per metric, the most urgent first."""
+    frame = view.resources
+    for column, value in (("status", status), ("kind", kind), ("service", service)):
+        if value:
+            frame = frame.filter(pl.col(column) == value)
     findings = view.estate.metric_findings.filter(
         (pl.col("capacity") > 0) & pl.col("demand_p95").is_not_null()
     ).with_columns(use=pl.col("demand_p95") / pl.col("capacity"))
@@ -116,57 +122,56 @@ def _grid(view: View, shown: pl.DataFrame, typed: str) -> Component:
         ),
         pl.col("use").filter(pl.col("metric").str.starts_with("network")).max().alias("network"),
     )
-    frame = (
-        by_urgency(shown)
-        .join(use, on="resource", how="left")
-        .select(
-            "resource",
-            "kind",
-            "service",
-            "team",
-            "provider",
-            "site",
-            "instance_type",
-            "status",
-            "cpu",
-            "memory",
-            "storage",
-            "network",
-            "because",
-            "monthly_cost",
-            "unused_cost",
-        )
-        .with_columns(
-            pl.col("cpu", "memory", "storage", "network").round(4),
-            pl.col("provider").replace(text.PROVIDER_WORDS),
-        )
+    return (
+        by_urgency(frame)
+        .join(use, on="resource", how="left", maintain_order="left")
+        .with_columns(pl.col(*METRICS).round(4))
+    )
+
+
+def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
+    frame = rows.select(
+        "resource",
+        "kind",
+        "service",
+        "team",
+        pl.col("provider").replace(text.PROVIDER_WORDS),
+        "site",
+        "instance_type",
+        "status",
+        *METRICS,
+        "because",
+        "monthly_cost",
+        "unused_cost",
+    ).with_columns(
+        place=pl.concat_str(["kind", "service", "site"], separator=" · ", ignore_nulls=True),
     )
     keep = view.link("").removeprefix("?")
     share = {"cellRenderer": "UseBar", "cellClass": ""}
     return grid(
         "resources-grid",
         [
-            name("resource", "Resource", "/resource", keep, 180, pinned="left"),
-            status("status", "State", 155),
-            words("because", "Why", 300, flex=1, minWidth=220),
+            name("resource", "Resource", "/resource", keep, 214, below="place"),
+            status("status", "State", 146),
+            because("because", "Why"),
             *(
-                number(metric, f"{text.metric(metric)} p95", "share", 108, **share)
-                for metric in ("cpu", "memory", "storage", "network")
+                number(metric, f"{text.metric(metric)} p95", "share", 94, **share)
+                for metric in METRICS
+                if frame[metric].null_count() < frame.height
             ),
-            number("monthly_cost", f"{view.estate.currency} a month", "money", 105),
-            number("unused_cost", "Unused", "money", 85),
-            name("service", "Service", "/service", keep, 130),
-            words("kind", "Kind", 100),
-            words("team", "Team", 110),
-            words("provider", "Provider", 120),
-            words("site", "Site", 120),
-            words("instance_type", "Type", 120),
+            number("monthly_cost", f"{view.estate.currency} a month", "money", 98),
+            number("unused_cost", "Unused", "money", 76),
+            *(
+                hidden(field, field)
+                for field in ("kind", "service", "team", "provider", "site", "instance_type")
+            ),
         ],
         frame,
         "Resources",
         row_id="resource",
-        most_rows=22,
+        most_rows=15,
         words=typed,
+        row=TALL,
     )
 
 

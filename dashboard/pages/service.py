@@ -12,9 +12,9 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.costs import total
 from dashboard.estate import by_urgency
-from dashboard.grid import grid, name, number, status, words
+from dashboard.grid import TALL, because, grid, hidden, name, number, status
 from dashboard.history import DEFAULT_SPAN, SPANS, metrics_of
-from dashboard.outlook import SOON, decide_by, row_whisker, runs_out, when
+from dashboard.outlook import SOON, axis_days, decide_by, row_whisker, runs_out, when
 from dashboard.page import Page
 from dashboard.proof import chart, metric_tabs, pick
 from dashboard.view import View
@@ -28,16 +28,25 @@ from dashboard.widgets import (
     section,
     state,
     table,
+    tabs,
     whisker_axis,
 )
 from data.errors import UnknownName
 
-AXIS_DAYS = 365
+AXES = (90, 365)
+"""Days of the axis to choose from: the dates shown decide."""
 OUTLOOK_SHOWN = 9
+PARTS_SHOWN = 4
+"""Resources that run out, offered beside the whole service."""
 
 
-def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, **_: str) -> Component:
-    """The service `name`, with the chart of `metric` looking `span` days ahead."""
+def layout(
+    view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_SPAN, of: str = "", **_: str
+) -> Component:
+    """The service `name`, with the chart of `metric` looking `span` days ahead.
+
+    `of` names the resource the chart is of, or the service itself.
+    """
     estate = view.estate
     everything = estate.resources.filter(pl.col("service").is_not_null())
     if not name:
@@ -51,8 +60,10 @@ def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_
 
     metrics = metrics_of(estate, "service", name)
     rows = _rows(view, name, mine)
-    urgent = [row["metric"] for row in rows if row["metric"] in metrics]
-    metric = pick(metric, metrics, urgent[0] if urgent else metrics[0] if metrics else "")
+    first_out = next(
+        (row["metric"] for row in rows if row["metric"] in metrics), metrics[0] if metrics else ""
+    )
+    metric = pick(metric, metrics, first_out)
     span = pick(span, list(SPANS), DEFAULT_SPAN)
     states = {
         found: worst
@@ -68,15 +79,22 @@ def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_
         text.listing(sites) or None,
         text.plural(mine.height, "resource"),
     ]
+    parts = [row["subject"] for row in rows if row["scope"] == "resource" and row["metric"] == metric]
+    parts = list(dict.fromkeys(parts))[:PARTS_SHOWN]
+    # The chart proves the sentence: where that is about a resource, it shows the resource.
+    leading = next((row for row in rows if row["metric"] == metric), None)
+    urgent = leading is not None and leading["scope"] == "resource" and leading["rank"] == 0
+    of = pick(of, [*parts, name], parts[0] if urgent else name)
     proof = (
         chart(
             view,
-            "service",
-            name,
+            "service" if of == name else "resource",
+            of,
             metric,
             span,
             "/service",
-            event_names=[name, *mine["resource"].to_list(), *sites],
+            query={"name": name, "of": of},
+            event_names=[name, *mine["resource"].to_list(), *sites] if of == name else [of, name, *sites],
         )
         if metric
         else nothing(
@@ -88,10 +106,28 @@ def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_
     return page(
         answer(view, name, rows, metric),
         html.P(" · ".join(part for part in line if part), className="byline"),
-        html.Div([metric_tabs(view, "/service", name, metrics, metric, span, states), proof]),
+        html.Div(
+            [
+                metric_tabs(view, "/service", name, metrics, metric, span, states),
+                _parts(view, name, metric, span, parts, of),
+                proof,
+            ]
+        ),
         _outlook(view, rows),
         _resources(view, mine),
         _cost(view, name, mine),
+    )
+
+
+def _parts(view: View, name: str, metric: str, span: str, parts: list[str], of: str) -> Component | None:
+    """Whose demand the chart shows: the service's, or that of a resource that runs out."""
+    if not parts:
+        return None
+    asked = {"name": name, "metric": metric, "span": span if span != DEFAULT_SPAN else None}
+    return tabs(
+        "Shown",
+        *((part, view.link("/service", **asked, of=part), part == of) for part in parts),
+        ("the whole service", view.link("/service", **asked, of=name), of == name),
     )
 
 
@@ -146,14 +182,16 @@ def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
     if not rows:
         return None
     today = view.estate.today
+    dates = pl.Series("date_mid", [row["date_mid"] for row in rows[:OUTLOOK_SHOWN]], pl.Date)
+    days = axis_days(dates.to_frame(), today, AXES)
     body: list[list[Children]] = [
         [
             text.metric(row["metric"]),
             "the service"
             if row["scope"] == "service"
             else link(row["subject"], view.link("/resource", name=row["subject"], metric=row["metric"])),
-            row_whisker(row, today, AXIS_DAYS),
-            html.Span(when(row, today)),
+            row_whisker(row, today, days),
+            html.Span(when(row, today), className="tight"),
             text.probability(row["p28"]),
             text.probability(row["p90"]),
             text.probability(row["p365"]),
@@ -163,7 +201,7 @@ def _outlook(view: View, rows: list[dict[str, Any]]) -> Component | None:
     heads = [
         Column("Metric"),
         Column("Of"),
-        Column(whisker_axis(today, AXIS_DAYS), width="34%", wide_only=True),
+        Column(whisker_axis(today, days), width="34%", wide_only=True),
         Column("Runs out"),
         Column("Within 28 days", numeric=True, wide_only=True),
         Column("90 days", numeric=True),
@@ -188,25 +226,25 @@ def _resources(view: View, mine: pl.DataFrame) -> Component:
         "because",
         "monthly_cost",
         "unused_cost",
+        pl.concat_str(["kind", "site", "instance_type"], separator=" · ", ignore_nulls=True).alias("place"),
     )
     return section(
         text.plural(mine.height, "resource"),
         grid(
             "service-resources",
             [
-                name("resource", "Resource", "/resource", keep, 190),
-                words("kind", "Kind", 90),
-                words("site", "Site", 110),
-                words("instance_type", "Type", 120),
-                status("status", "State", 160),
-                words("because", "Why", 330, flex=1),
+                name("resource", "Resource", "/resource", keep, 260, below="place"),
+                status("status", "State", 150),
+                because("because", "Why"),
                 number("monthly_cost", f"{view.estate.currency} a month", "money", 110),
                 number("unused_cost", "Unused", "money", 90),
+                *(hidden(field, field) for field in ("kind", "site", "instance_type")),
             ],
             frame,
             "Resources of the service",
             row_id="resource",
-            most_rows=12,
+            most_rows=10,
+            row=TALL,
         ),
         note=link("in the list of all", view.link("/resources", service=mine["service"][0])),
     )

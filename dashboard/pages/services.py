@@ -11,7 +11,7 @@ from dashboard.pages import overview
 from dashboard.proof import pick
 from dashboard.service_rows import SORTS, service_rows, services_table
 from dashboard.view import View
-from dashboard.widgets import nothing, page, section
+from dashboard.widgets import files, nothing, page, section
 
 
 def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
@@ -61,6 +61,7 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
             services_table(view, sorted(rows, key=SORTS[sort]), "/services"),
             note=f"p95 of demand as a share of capacity; by {sort}, click a header to sort",
         ),
+        aside=files(view, "services", sort=sort),
     )
 
 

@@ -20,6 +20,7 @@ EXPORTS = (
     "forecast_points",
     "forecast_series",
     "replay_scores",
+    "replay_rules",
 )
 
 KEYS = frozenset(
@@ -40,6 +41,9 @@ KEYS = frozenset(
         "policy",
         "target_breach",
         "hold_days",
+        "window_days",
+        "level",
+        "margin",
         "is_forecast",
     ]
 )

@@ -18,6 +18,7 @@ from headroom.jobs.run import Run
 from models.estate import DEFAULT_TIER
 from models.proposals import TIER_WEIGHTS
 from models.replay.replay import ALL_TIERS, replay
+from models.replay.rules import best_rules
 from models.sizing import POLICIES
 
 LEAST_BEFORE = 14
@@ -79,7 +80,8 @@ class ReplayRequest:
 
 
 def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
-    """Replays policies on the stored hours; keeps the scores when the whole fleet was replayed.
+    """Replays policies on the stored hours; keeps the scores when the whole fleet was replayed, and with any
+    sizes also the best percentile-and-margin rules in hindsight.
 
     Endpoints take part only where the settings size them.
 
@@ -95,8 +97,10 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
     _check(request, policies)
     tiers = _tiers(run, request)
     tables: list[pl.DataFrame] = []
+    rules: list[pl.DataFrame] = []
+    compared = request.whole_fleet and not request.catalog
     with run.record("replay") as report, run.steps.step("Replay") as advance:
-        done, total = 0, len(request.metrics) * len(policies)
+        done, total = 0, len(request.metrics) * (len(policies) + compared)
         for metric in request.metrics:
             history, start_day = _history(run, request, metric, sorted(tiers))
             tier_of = [tiers[key.subject] for key in history.keys]
@@ -110,7 +114,7 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
                         start_day=start_day,
                         hold_days=request.hold_days,
                         targets=sorted(set(targets), reverse=True),
-                        hard=metric in (Metric.MEMORY, Metric.STORAGE),
+                        hard=_hard(metric),
                         weight=np.array([TIER_WEIGHTS.get(tier, 1.0) for tier in tier_of]),
                         tiers=[str(tier) for tier in tier_of],
                         candidates=candidates,
@@ -118,6 +122,10 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
                 except ValueError as error:
                     raise StoreUnavailable(f"{metric}: {error}") from error
                 tables.append(_rows(scores, history, metric, request, start_day))
+                done += 1
+                advance(done, total)
+            if compared:
+                rules.append(_rules(history, metric, request, start_day, [str(tier) for tier in tier_of]))
                 done += 1
                 advance(done, total)
             report.rows_read += len(history)
@@ -136,6 +144,11 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
                 sizes=request.sizes,
             )
             run.store.replace("replay_scores", pl.concat([kept, table], how="diagonal_relaxed"))
+        if compared:
+            others = run.store.frame(
+                "replay_rules_kept", metrics=list(request.metrics), hold_days=request.hold_days
+            )
+            run.store.replace("replay_rules", pl.concat([others, *rules], how="diagonal_relaxed"))
     return table
 
 
@@ -219,13 +232,33 @@ def catalog_sizes(catalog: PriceCatalog, metric: str) -> list[float]:
     raise ConfigError(f"instance types have cpu and memory; {metric} is replayed without --catalog")
 
 
+def _rules(
+    history: Panel, metric: str, request: ReplayRequest, start_day: int, tiers: Sequence[str]
+) -> pl.DataFrame:
+    """Rows of `replay_rules`: what the policies are compared with, chosen after the fact."""
+    found = best_rules(
+        history, start_day=start_day, hold_days=request.hold_days, hard=_hard(metric), tiers=tiers
+    )
+    return found.with_columns(_tier(found), metric=pl.lit(metric), hold_days=pl.lit(request.hold_days))
+
+
+def _hard(metric: str) -> bool:
+    """True where demand cannot exceed what is provisioned."""
+    return metric in (Metric.MEMORY, Metric.STORAGE)
+
+
+def _tier(scores: pl.DataFrame) -> pl.Series:
+    """Tiers as numbers; null = all tiers together."""
+    named = pl.col("tier")
+    return scores.select(pl.when(named != ALL_TIERS).then(named).cast(pl.Int32))["tier"]
+
+
 def _rows(
     scores: pl.DataFrame, history: Panel, metric: str, request: ReplayRequest, start_day: int
 ) -> pl.DataFrame:
-    tier = pl.when(pl.col("tier") != ALL_TIERS).then(pl.col("tier")).cast(pl.Int32)
     return (
         scores.with_columns(
-            tier.alias("tier"),
+            _tier(scores),
             metric=pl.lit(metric),
             hold_days=pl.lit(request.hold_days),
             sizes=pl.lit(request.sizes),

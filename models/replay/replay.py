@@ -60,7 +60,7 @@ def replay(
     windows = holds(history, start_day, hold_days, every_days)
     forecasts = {w.cutoff: forecast(history.until(w.cutoff)) if forecast else None for w in windows}
     offered = None if candidates is None else np.sort(np.asarray(candidates, float))
-    groups = _groups(tiers, len(history))
+    groups = groups_of(tiers, len(history))
     table = []
     for name, policy in policies.items():
         options = SizingOptions(hold_days=hold_days, weight=weight, hard=hard)
@@ -125,7 +125,8 @@ def _smallest_above(sizes: FloatArray, candidates: FloatArray) -> FloatArray:
     return np.where(np.isnan(sizes), np.nan, candidates[np.minimum(k, len(candidates) - 1)])
 
 
-def _groups(tiers: Sequence[str] | None, n: int) -> dict[str, np.ndarray | None]:
+def groups_of(tiers: Sequence[str] | None, n: int) -> dict[str, np.ndarray | None]:
+    """Name of a group -> which series belong to it (None = all): ALL_TIERS, then each tier."""
     groups: dict[str, np.ndarray | None] = {ALL_TIERS: None}
     if tiers is not None:
         if len(tiers) != n:

@@ -61,9 +61,11 @@ def test_services_sort_by_a_click_on_a_header(tab: Visit) -> None:
 
 def test_a_service_shows_another_metric_and_span_and_keeps_them_in_the_address(tab: Visit) -> None:
     tab.open("/service?name=orders-db")
-    chart = tab.page.locator("#chart .plot-container")
-    chart.wait_for()
+    # The sentence is about a resource, so the chart shows that one first.
+    expect(tab.page.locator("#chart")).to_contain_text("capacity 2,000")
+    tab.page.get_by_role("link", name="the whole service").click()
     expect(tab.page.locator("#chart")).to_contain_text("capacity 6,000")
+    assert "of=orders-db" in tab.page.url
     tab.page.get_by_role("link", name="CPU", exact=True).click()
     expect(tab.page.locator("#chart")).to_contain_text("capacity 32")
     tab.page.get_by_role("link", name="14 days").click()
@@ -148,7 +150,8 @@ def test_costs_by_team_and_as_a_file(tab: Visit) -> None:
 def test_accuracy_shows_the_other_horizon_and_the_frontier(tab: Visit) -> None:
     tab.open("/accuracy")
     assert tab.answer().startswith("Hourly forecasts are right to within 6 %")
-    expect(tab.page.locator("#frontier")).to_contain_text("marginal")
+    expect(tab.page.locator("#frontier")).to_contain_text("Headroom")
+    expect(tab.page.locator("#frontier")).to_contain_text("best rule in hindsight")
     tab.page.get_by_role("link", name="a year, daily peaks").click()
     expect(tab.page.locator("h1.answer")).to_contain_text("Daily forecasts")
 

@@ -90,9 +90,9 @@ def test_dates_say_their_range_and_no_year_where_it_is_plain() -> None:
         text.date_range(date(2027, 1, 3), date(2027, 1, 12), date(2027, 1, 30), TODAY) == "12 Jan (3–30 Jan)"
     )
     assert text.date_range(date(2026, 12, 20), date(2027, 1, 12), None, TODAY) == "12 Jan (20 Dec–later)"
-    assert (
-        text.date_range(date(2027, 9, 1), date(2027, 11, 12), None, TODAY) == "12 Nov 2027 (1 Sep 2027–later)"
-    )
+    assert text.date_range(date(2027, 9, 1), date(2027, 11, 12), None, TODAY) == "12 Nov 2027 (1 Sep–later)"
+    crossing = text.date_range(date(2027, 9, 1), date(2027, 11, 12), date(2028, 1, 4), TODAY)
+    assert crossing == "12 Nov 2027 (1 Sep–4 Jan 2028)"
     assert text.date_range(date(2027, 1, 3), None, None, TODAY) == "from 3 Jan"
     assert text.date_range(None, None, None, TODAY) == "–"
     assert (

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from dashboard.costs import by_group, ledger, month_totals, unused_by_status
-from dashboard.downloads import costs_file, resources_file
 from dashboard.estate import Estate
+from dashboard.files import costs_file, resources_file
 from dashboard.history import metrics_of, read_fan
 from dashboard.published import Published, follow
 from dashboard.service_rows import service_rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,6 +16,7 @@ from data.outcome import Forecast, Refusal
 from data.panel import DAY, HOUR, Panel
 from models.replay.frontier import allocated_at, marginal_frontier, rule_frontier
 from models.replay.replay import replay
+from models.replay.rules import best_rules, undominated
 from models.replay.score import holds
 from models.sizing.marginal import Marginal
 from models.sizing.percentile import Percentile
@@ -217,3 +219,40 @@ def test_frontiers_of_rules_and_of_prices() -> None:
     assert top["allocated"].to_list() == pytest.approx(alone["allocated"].to_list())
     ours = marginal_frontier(history, Marginal(), prices=(2, 20, 200))
     assert ours["allocated"].is_sorted() and ours["breached_hours"].is_sorted(descending=True)
+
+
+def test_the_best_rules_are_those_of_the_frontier_that_nothing_beats() -> None:
+    rng = np.random.default_rng(5)
+    demand = rng.gamma(2, 0.4, (12, 24 * 50))
+    demand[3, 24 * 45 :] = np.nan
+    capacity = np.full(demand.shape, 8.0)
+    capacity[7] = np.nan
+    history = Panel.of(panel(*["1"] * 12).keys, panel("1").start, HOUR, demand, capacity=capacity)
+    tiers = ["1"] * 5 + ["2"] * 7
+    chosen: Any = {"windows": (7, None), "levels": (0.9, 0.99, 1.0), "margins": (0.0, 0.2, 0.5)}
+    for hard in (False, True):
+        rules = rule_frontier(history, hard=hard, **chosen)
+        best = best_rules(history, hard=hard, tiers=tiers, **chosen)
+        assert best["tier"].unique().sort().to_list() == ["1", "2", "all"]
+        of_all = best.filter(pl.col("tier") == "all")
+        known = rules.select("allocated", "breached_hours").rows()
+        loop = sorted(
+            {
+                (held, breached)
+                for held, breached in known
+                if not any(a <= held and b <= breached and (a, b) != (held, breached) for a, b in known)
+            },
+            key=lambda point: point[1],
+        )
+        found = of_all.select("allocated", "breached_hours").rows()
+        assert [one for one, _ in found] == pytest.approx([one for one, _ in loop])
+        assert [one for _, one in found] == pytest.approx([one for _, one in loop])
+        # A tier is what a fleet of its own would be.
+        first = Panel.of(history.keys[:5], history.start, HOUR, demand[:5], capacity=capacity[:5])
+        alone = best_rules(first, hard=hard, **chosen).drop("tier")
+        assert best.filter(pl.col("tier") == "1").drop("tier").equals(alone)
+
+
+def test_rules_that_hold_more_and_breach_as_often_are_left_out() -> None:
+    points = pl.DataFrame({"allocated": [0.5, 0.4, 0.45, 0.4], "breached_hours": [0.0, 0.01, 0.02, 0.0]})
+    assert undominated(points).rows() == [(0.4, 0.0)]

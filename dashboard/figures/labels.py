@@ -1,0 +1,110 @@
+"""Places for names beside their points, so that none lies on another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+CHARACTER = 6.8
+"""Width of a character of 12 px text, px; a little more than it is."""
+LINE = 15.0
+"""Height of a line of 12 px text, px."""
+GAP = 7.0
+"""From the middle of a point to its name, px."""
+
+Box = tuple[float, float, float, float]
+"""left, bottom, right, top, px."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a name stands: which of its edges is shifted how far from the point."""
+
+    xanchor: Literal["left", "center", "right"]
+    yanchor: Literal["bottom", "middle", "top"]
+    xshift: float
+    yshift: float
+
+
+_D = GAP * 0.7
+SPOTS: tuple[Spot, ...] = (
+    Spot("left", "middle", GAP, 0),
+    Spot("right", "middle", -GAP, 0),
+    Spot("center", "bottom", 0, GAP - 2),
+    Spot("center", "top", 0, -GAP + 2),
+    Spot("left", "bottom", _D, _D - 2),
+    Spot("right", "bottom", -_D, _D - 2),
+    Spot("left", "top", _D, -_D + 2),
+    Spot("right", "top", -_D, -_D + 2),
+    Spot("left", "bottom", _D, LINE + 2),
+    Spot("right", "bottom", -_D, LINE + 2),
+    Spot("left", "bottom", _D, 2 * LINE + 2),
+)
+"""Tried in this order."""
+FARTHER = 4.0
+"""What a later spot costs, in px² covered: names stay close where that covers next to nothing."""
+
+
+def beside(
+    points: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    width: float,
+    height: float,
+    taken: Sequence[tuple[float, float]] = (),
+) -> list[Spot]:
+    """A spot for each name; where none is free, the one that covers least.
+
+    Args:
+        points: px from the lower left corner of the chart's area.
+        width, height: of that area, px.
+        taken: other points that no name may cover.
+    """
+    order = range(len(points))
+    orders = (order, sorted(order, key=lambda i: points[i]), sorted(order, key=lambda i: points[i][::-1]))
+    tries = [_placed(points, names, width, height, taken, one) for one in (*orders, orders[1][::-1])]
+    return min(tries, key=lambda found: found[0])[1]
+
+
+def _placed(
+    points: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    width: float,
+    height: float,
+    taken: Sequence[tuple[float, float]],
+    order: Sequence[int],
+) -> tuple[float, list[Spot]]:
+    """What is covered in all, and the spots, when names choose in this order."""
+    dots = [(x - 4, y - 4, x + 4, y + 4) for x, y in [*points, *taken]]
+    filled: dict[int, Box] = {}
+    costs: dict[int, float] = {}
+    found: dict[int, Spot] = {}
+    # Later rounds let every name choose anew, knowing the others.
+    for i in [*order, *order, *order]:
+        boxes = [_box(*points[i], names[i], spot) for spot in SPOTS]
+        others = dots[:i] + dots[i + 1 :] + [box for k, box in filled.items() if k != i]
+        covered = [
+            _outside(box, width, height) + sum(_common(box, other) for other in others) + FARTHER * rank
+            for rank, box in enumerate(boxes)
+        ]
+        best = covered.index(min(covered))
+        costs[i], found[i], filled[i] = covered[best], SPOTS[best], boxes[best]
+    return sum(costs.values()), [found[i] for i in range(len(points))]
+
+
+def _box(x: float, y: float, name: str, spot: Spot) -> Box:
+    wide = CHARACTER * len(name)
+    left = x + spot.xshift - {"left": 0.0, "center": wide / 2, "right": wide}[spot.xanchor]
+    bottom = y + spot.yshift - {"bottom": 0.0, "middle": LINE / 2, "top": LINE}[spot.yanchor]
+    return left, bottom, left + wide, bottom + LINE
+
+
+def _common(a: Box, b: Box) -> float:
+    """The area two boxes share."""
+    return max(min(a[2], b[2]) - max(a[0], b[0]), 0.0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0.0)
+
+
+def _outside(box: Box, width: float, height: float) -> float:
+    """About the area of a box that lies outside the chart's."""
+    left, bottom, right, top = box
+    return LINE * (max(-left, 0) + max(right - width, 0) + max(-bottom, 0) + max(top - height, 0))
