@@ -1,14 +1,15 @@
 """Kubernetes API objects as inventory: nodes are servers, controllers and bare pods are workloads.
 
 Sizes of workloads are replicas times the sum over containers, because that is what the cluster sets aside.
-Pods of a controller are not listed beside it: their controller is the thing one resizes.
+Pods of a controller are not listed beside it: their controller is the thing one resizes. Labels say what a
+patch and the advice must know: `workload_kind`, `replicas`, `containers`, `autoscaled` and `node_pool`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -27,10 +28,18 @@ CONTROLLERS = (
     "Job",
     "CronJob",
 )
+_SCALER = "HorizontalPodAutoscaler"
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
 _POD_HASH = re.compile(r"-[a-f0-9]{5,10}$")
 _SERVICE_LABELS = ("app.kubernetes.io/part-of", "app.kubernetes.io/name", "app", "k8s-app")
 _SITE_LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
+_POOL_LABELS = (
+    "eks.amazonaws.com/nodegroup",
+    "cloud.google.com/gke-nodepool",
+    "kubernetes.azure.com/agentpool",
+    "karpenter.sh/nodepool",
+    "node_pool",
+)
 _TYPE_LABEL = "node.kubernetes.io/instance-type"
 
 
@@ -60,6 +69,7 @@ def kubernetes_inventory(documents: Iterable[Any], origin: str, *, size: str = "
     bad: list[tuple[int | None, str, str | None]] = []
     objects = list(_objects(documents))
     listed = {(one["kind"], _namespaced(one)) for one in objects if one.get("kind") in CONTROLLERS}
+    scaled = {target for one in objects if one.get("kind") == _SCALER and (target := _scaled(one))}
     seen: set[str] = set()
     for number, one in enumerate(objects, start=1):
         kind = one.get("kind")
@@ -69,7 +79,9 @@ def kubernetes_inventory(documents: Iterable[Any], origin: str, *, size: str = "
             elif kind in CONTROLLERS or kind == "Pod":
                 if _owned(one, listed):
                     continue
-                row, amounts = _workload(one, size)
+                row, amounts = _workload(one, size, (kind, _namespaced(one)) in scaled)
+            elif kind == _SCALER:
+                continue
             else:
                 bad.append((number, f"kind {kind!r} is not read", None))
                 continue
@@ -126,10 +138,22 @@ def _owned(one: dict[str, Any], listed: set[tuple[str, str]]) -> bool:
     return False
 
 
-def _row(resource: str, kind: str, one: dict[str, Any]) -> dict[str, object]:
+def _scaled(one: dict[str, Any]) -> tuple[str, str] | None:
+    """Kind and name of what an autoscaler counts; None where it does not say."""
+    target = (one.get("spec") or {}).get("scaleTargetRef") or {}
+    namespace = (one.get("metadata") or {}).get("namespace", "default")
+    return (str(target["kind"]), f"{namespace}/{target['name']}") if {"kind", "name"} <= set(target) else None
+
+
+def _row(
+    resource: str, kind: str, one: dict[str, Any], about: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """A row of the inventory; `about` are labels of our own, which win over the object's."""
     labels = {
         str(key): str(value) for key, value in ((one.get("metadata") or {}).get("labels") or {}).items()
-    }
+    } | dict(about or {})
+    if pool := next((labels[name] for name in _POOL_LABELS if name in labels), None):
+        labels["node_pool"] = pool
     row: dict[str, object] = dict.fromkeys(RESOURCE_SCHEMA)
     row |= {
         "resource": resource,
@@ -153,20 +177,34 @@ def _node(one: dict[str, Any]) -> tuple[dict[str, object], dict[Metric, float]]:
     return row, _amounts(held)
 
 
-def _workload(one: dict[str, Any], size: str) -> tuple[dict[str, object], dict[Metric, float]]:
+def _workload(
+    one: dict[str, Any], size: str, autoscaled: bool
+) -> tuple[dict[str, object], dict[Metric, float]]:
+    """Its row, with what a patch needs to know as labels, and its capacities."""
     spec = one.get("spec") or {}
     if one.get("kind") == "CronJob":
         spec = spec["jobTemplate"]["spec"]
     pod = spec if one.get("kind") == "Pod" else (spec.get("template") or {}).get("spec") or {}
     other = "limits" if size == "requests" else "requests"
     total: dict[Metric, float] = {}
+    containers: dict[str, dict[str, float]] = {}
     for container in pod.get("containers") or ():
         stated = container.get("resources") or {}
         amounts = {**_amounts(stated.get(other) or {}), **_amounts(stated.get(size) or {})}
         for metric, amount in amounts.items():
             total[metric] = total.get(metric, 0.0) + amount
+        if container.get("name"):
+            containers[str(container["name"])] = {str(metric): amount for metric, amount in amounts.items()}
     replicas = _replicas(one, spec)
-    return _row(_namespaced(one), "workload", one), {
+    about = {"workload_kind": str(one.get("kind")), "replicas": str(replicas)}
+    if containers:
+        about["containers"] = json.dumps(containers, sort_keys=True)
+    if autoscaled:
+        about["autoscaled"] = "yes"
+    chosen = pod.get("nodeSelector") or {}
+    if pool := next((str(chosen[name]) for name in _POOL_LABELS if name in chosen), None):
+        about["node_pool"] = pool
+    return _row(_namespaced(one), "workload", one, about), {
         metric: amount * replicas for metric, amount in total.items()
     }
 

@@ -98,6 +98,26 @@ def test_limits_in_place_of_requests_and_each_for_the_other() -> None:
     assert sizes(by_request) == {("shop/web", "cpu"): 0.5, ("shop/web", "memory"): 2.0}
 
 
+def test_labels_say_what_a_patch_must_know() -> None:
+    spec = pod_spec({"cpu": "250m", "memory": "512Mi"}, {"cpu": "50m"})
+    spec["containers"][0]["name"], spec["containers"][1]["name"] = "app", "proxy"
+    spec["nodeSelector"] = {"cloud.google.com/gke-nodepool": "large"}
+    scaler = {
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+    }
+    node = {"kind": "Node", "metadata": {"name": "n1", "labels": {"eks.amazonaws.com/nodegroup": "large"}}}
+    found = kubernetes_inventory([deployment("web", 3, spec), deployment("b", 1, spec), scaler, node], "dump")
+    web, other, one = (json.loads(text) for text in found.resources["labels"])
+    assert {name: web[name] for name in ("workload_kind", "replicas", "autoscaled", "node_pool")} == {
+        "workload_kind": "Deployment", "replicas": "3", "autoscaled": "yes", "node_pool": "large",
+    }  # fmt: skip
+    assert json.loads(web["containers"]) == {"app": {"cpu": 0.25, "memory": 0.5}, "proxy": {"cpu": 0.05}}
+    assert "autoscaled" not in other and one["node_pool"] == "large"
+    assert "n1 states no requests" in found.rejected["reason"].to_list()[0] and found.rejected.height == 1
+
+
 def test_what_cannot_be_read_is_reported() -> None:
     objects = [
         {"kind": "ConfigMap", "metadata": {"name": "x"}},

@@ -1,0 +1,1 @@
+"""Changes as text that a person applies, one file per format."""
