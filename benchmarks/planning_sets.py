@@ -34,6 +34,8 @@ class PlanningSet:
     """(n, t); NaN = not reported."""
     capacity: FloatArray
     """(n,)"""
+    start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    """Of the first day."""
 
     def cutoffs(self, most: int) -> list[int]:
         """At most about `most` cutoffs, each with a whole horizon after it."""
@@ -42,8 +44,7 @@ class PlanningSet:
 
     def before(self, cutoff: int) -> Panel:
         """The history at a cutoff, gaps as they are."""
-        start = datetime(2024, 1, 1, tzinfo=UTC)
-        return Panel.of(self.keys, start, DAY, self.demand[:, :cutoff])
+        return Panel.of(self.keys, self.start, DAY, self.demand[:, :cutoff])
 
     def filled(self, cutoff: int) -> FloatArray:
         """(n, cutoff) the history with gaps filled from itself, for methods that know no gaps."""
@@ -131,7 +132,8 @@ def _set(
             capacity.append(float(series["capacity"].median() or np.nan))  # type: ignore[arg-type]
     if rows:
         demand = np.array(rows)[:, -1750:]
-        yield PlanningSet(name, stock, horizon, first, every, tuple(keys), demand, np.array(capacity))
+        start = datetime(end.year, end.month, end.day, tzinfo=UTC) - (demand.shape[1] - 1) * DAY  # type: ignore[union-attr]
+        yield PlanningSet(name, stock, horizon, first, every, tuple(keys), demand, np.array(capacity), start)
 
 
 def _usable(row: FloatArray) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -78,6 +79,17 @@ class KnownEvent(Section):
         return self
 
 
+class DriverPlan(Section):
+    """What somebody plans for the requests or users of a service: a sales target, a migration, a market."""
+
+    subject: str = Field(description="Service")
+    metric: str = Field("requests", description="requests or users")
+    times: dict[date, Annotated[float, Field(gt=0, le=1000)]] = Field(
+        min_length=1,
+        description="Day -> how many times its present level it is meant to be; straight lines in between",
+    )
+
+
 class ForecastSettings(Section):
     """How demand is projected."""
 
@@ -122,7 +134,13 @@ class ForecastSettings(Section):
     known_events: tuple[KnownEvent, ...] = Field(
         (),
         description='What is announced, e.g. [{ subject = "shop", start = 2026-11-27T00:00:00Z,'
-        ' end = 2026-11-28T00:00:00Z, factor = 1.8, description = "sale" }]',
+        ' end = 2026-11-28T00:00:00Z, factor = 1.8, description = "sale" }]; without an end it lasts;'
+        " an amount (of one metric) is added",
+    )
+    driver_plans: tuple[DriverPlan, ...] = Field(
+        (),
+        description="Plans of drivers for the daily forecasts of a year; demand follows as far as its own"
+        ' past did, e.g. [{ subject = "shop", metric = "requests", times = { "2027-06-30" = 1.8 } }]',
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from data.errors import ConfigError, StoreUnavailable, UnknownName
 from data.panel import Panel
 from headroom.jobs.forecast import parts_of, subjects
-from headroom.jobs.knowledge import informed, known_of
+from headroom.jobs.knowledge import known_of, told
 from headroom.jobs.run import Run
 from models.evaluation.backtest import backtest as score
 from models.fanout import fan_out
@@ -103,7 +103,7 @@ def _asked(panel: Panel, question: Question) -> Panel:
 
 
 def _score(model: str, known: Mapping[str, Known], horizon: int, folds: int, panel: Panel) -> pl.DataFrame:
-    return score(panel, informed(model, known), model, horizon, folds)
+    return score(panel, told(model, known), model, horizon, folds)
 
 
 def _summary(scores: pl.DataFrame) -> pl.DataFrame:

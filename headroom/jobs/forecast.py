@@ -16,7 +16,7 @@ from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import Metric, Window
-from headroom.jobs.knowledge import Drivers, drivers_of, informed, known_of
+from headroom.jobs.knowledge import Drivers, daily_drivers, drivers_of, informed, known_of
 from headroom.jobs.model_choice import model_for
 from headroom.jobs.run import Run
 from headroom.jobs.tables import (
@@ -34,6 +34,8 @@ from models.exhaustion_calibration import ANSWER_SCHEMA, learn_corrections, past
 from models.fanout import fan_out
 from models.features.known import Known
 from models.forecasters import FORECASTERS
+from models.planning.driven import DailyDrivers
+from models.planning.informed import inform
 from models.planning.plan import plan_and_reach
 from models.services import ServiceDemand, aggregate
 
@@ -134,16 +136,18 @@ def forecast(run: Run) -> ForecastReport:
         usual = (_of_services(run, days, statistic) for statistic in ("mean", "p95"))
         run.store.replace("service_day", service_rows(days.services, *usual))
         slots = [*range(min(settings.days, _EVERY_DAY)), *range(_EVERY_DAY, settings.days, _THEN_EVERY)]
+        day_known = known_of(run, [panel for _, panel in days.scopes()], timedelta(days=settings.days))
+        followed = daily_drivers(days.drivers, service_of(run), day_known, settings)
         with run.steps.step("Forecast days") as advance:
             total = sum(len(panel) for _, panel in days.scopes())
             done = 0
             for scope, panel in days.scopes():
-                plan = partial(_daily, settings.days, settings.samples, settings.seed)
-                for days_part, (planned, reach) in fan_out(
+                plan = partial(_daily, settings.days, settings.samples, settings.seed, day_known, followed)
+                for days_part, (planned, reach, said) in fan_out(
                     plan, parts_of(panel, _DAY_PART), run.settings.processes
                 ):
                     points.append(forecast_points(planned, scope, slots))
-                    series.append(forecast_series(planned, days_part, scope, None))
+                    series.append(forecast_series(planned, days_part, scope, said))
                     reaches.append(reach_rows(reach, scope))
                     done += len(days_part)
                     advance(done, total)
@@ -255,5 +259,24 @@ def _hourly(
     return informed(model, known, drivers).forecast_scored(panel, hours, LEVELS)
 
 
-def _daily(days: int, samples: int, seed: int, panel: Panel) -> tuple[Forecast, Reach]:
-    return plan_and_reach(panel, days, LEVELS, samples=samples, seed=seed, lasting=LASTING_DAYS)
+Daily = tuple[Forecast, Reach, pl.DataFrame]
+"""A forecast, how far it reaches, and what was known beside the history, in words."""
+
+
+def _daily(
+    days: int,
+    samples: int,
+    seed: int,
+    known: Mapping[str, Known],
+    drivers: DailyDrivers | None,
+    panel: Panel,
+) -> Daily:
+    told = inform(panel, days, known, drivers, seed=seed)
+    planned, reach = plan_and_reach(
+        told.history, days, LEVELS, samples=samples, seed=seed, lasting=LASTING_DAYS, outlook=told.outlook
+    )
+    said: list[dict[str, None]] = [{} for _ in panel.keys]
+    for row, _, _, _, sentence in told.notes:
+        said[row][sentence] = None
+    notes = ["; ".join(sentences) or None for sentences in said]
+    return planned, reach, pl.DataFrame({"notes": notes}, schema={"notes": pl.String})

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from data.errors import ConfigError
 from data.panel import Panel
-from data.series import Driver, Window
+from data.series import Driver, SeriesKey, Window
 from headroom.jobs.run import Run
 from headroom.settings import ForecastSettings
 from models.features.calendar import PUBLIC_HOLIDAY, SpecialDay, public_holidays, zone_named
@@ -19,6 +20,9 @@ from models.forecaster import Forecaster
 from models.forecasters import FORECASTERS
 from models.forecasters.driven import Driven
 from models.forecasters.informed import Informed
+from models.forecasters.planning import Planning
+from models.planning.driven import DailyDrivers
+from models.planning.informed import inform
 
 HOLIDAY = "holiday"
 """The kind of an event that is a holiday rather than an incident."""
@@ -41,15 +45,55 @@ def informed(model: str, known: Mapping[str, Known], drivers: Drivers | None = N
     return Informed(forecaster, known)
 
 
+def told(model: str, known: Mapping[str, Known]) -> Forecaster:
+    """A forecaster of either grain by name, told what is known."""
+    return Planning(known=known) if model == "planning" else informed(model, known)
+
+
+def daily_drivers(
+    panel: Panel, service_of: Mapping[str, str], known: Mapping[str, Known], settings: ForecastSettings
+) -> DailyDrivers | None:
+    """The drivers that daily forecasts follow; None where nobody wants that.
+
+    Raises:
+        ConfigError: a plan is for a driver that was never measured.
+    """
+    rows = {key: row for row, key in enumerate(panel.keys)}
+    plans = {}
+    for plan in settings.driver_plans:
+        key = SeriesKey(plan.subject, plan.metric)
+        if key not in rows:
+            measured = ", ".join(str(driver) for driver in sorted(rows)) or "none"
+            raise ConfigError(f"forecast.driver_plans: {key} was never measured; drivers are: {measured}")
+        plans[rows[key]] = plan.times
+    if not plans and not settings.drivers:
+        return None
+    row_of = _driver_rows(panel, service_of)
+    # Of two drivers of a service, the planned one is followed.
+    for key, row in rows.items():
+        if row in plans:
+            row_of |= {name: row for name, service in service_of.items() if service == key.subject}
+            row_of[key.subject] = row
+    cleaned = inform(panel, settings.days, known, seed=settings.seed).history
+    return DailyDrivers.of(
+        cleaned, row_of, settings.days, plans=plans, seed=settings.seed, forecast=settings.drivers
+    )
+
+
 def drivers_of(panel: Panel, service_of: Mapping[str, str], known: Mapping[str, Known]) -> Drivers:
     """The drivers of services and of their resources: requests where they are reported, else users."""
+    return Drivers(masked(panel, mask_windows(panel, known)), _driver_rows(panel, service_of))
+
+
+def _driver_rows(panel: Panel, service_of: Mapping[str, str]) -> dict[str, int]:
+    """Subject -> row of its driver: a service, and every resource of it."""
     row_of: dict[str, int] = {}
     for metric in (Driver.REQUESTS, Driver.USERS):
         for row, key in enumerate(panel.keys):
             if key.metric == metric:
                 row_of.setdefault(key.subject, row)
     owned = {name: row_of[service] for name, service in service_of.items() if service in row_of}
-    return Drivers(masked(panel, mask_windows(panel, known)), {**owned, **row_of})
+    return {**owned, **row_of}
 
 
 def known_of(run: Run, panels: Iterable[Panel], horizon: timedelta) -> dict[str, Known]:

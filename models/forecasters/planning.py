@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from data.outcome import Forecast, Refusal
 from data.panel import DAY, Panel
 from data.series import STOCKS
+from models.features.known import Known
+from models.planning.driven import DailyDrivers
+from models.planning.informed import inform
 from models.planning.plan import FALLBACK, plan_bands
 
 
@@ -21,6 +25,12 @@ class Planning:
     seed: int = 1
     stocks: frozenset[str] = STOCKS
     """Metrics that accumulate."""
+    known: Mapping[str, Known] = field(default_factory=dict)
+    """Subject -> incidents, holidays and announced events."""
+    drivers: DailyDrivers | None = None
+    """Of the same days and horizon as what is forecast."""
+    month_ends: bool = True
+    """Whether closing days are looked at."""
 
     def forecast(self, history: Panel, horizon: int, levels: tuple[float, ...]) -> Forecast:
         """Quantiles without paths. A panel whose step is not a day is refused, series by series."""
@@ -40,4 +50,21 @@ class Planning:
                 (FALLBACK,) * len(history),
                 dict.fromkeys(range(len(history)), refusal),
             )
-        return plan_bands(history, horizon, levels, samples=self.samples, seed=self.seed, stocks=self.stocks)
+        told = inform(
+            history,
+            horizon,
+            self.known,
+            self.drivers,
+            month_ends=self.month_ends,
+            seed=self.seed,
+            stocks=self.stocks,
+        )
+        return plan_bands(
+            told.history,
+            horizon,
+            levels,
+            samples=self.samples,
+            seed=self.seed,
+            stocks=self.stocks,
+            outlook=told.outlook,
+        )

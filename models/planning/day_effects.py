@@ -4,11 +4,12 @@ A special day is compared with the usual one: the median of the same weekday up 
 after, ordinary days only. What a kind of day does is the mean of that difference over its past days, as a
 factor or as an amount, whichever foretold each of them better from the others (leave one out, Stone 1974).
 It is used only where it beat "as usual" clearly, on days that were clearly unusual; else nothing is changed.
+Holidays are taken together or, where that errs less, each by its own name, held back to all or to none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -25,8 +26,12 @@ UNUSUAL = 1.5
 """And where the usual day's error on them is this many times that on ordinary days."""
 CERTAIN = 3.0
 """And where the effect is this many of its own standard errors from none."""
-LEAST_HOLIDAYS, LEAST_MONTH_ENDS = 4, 5
+LEAST_HOLIDAYS, LEAST_MONTH_ENDS = 6, 5
 """Past days of a kind without which nothing is learned."""
+LEAST_NAMED = 4
+"""Past holidays that came under the same name before, without which names are not looked at."""
+_HELD_BACK = 1.0
+"""Holidays of other names that count as much as one of the same."""
 _WORKING = 5
 _WEEKS = 4
 _MOST, _LEAST = 20.0, 0.02
@@ -66,18 +71,20 @@ class DayEffects:
         """
         n, t = demand.shape
         dates = [start + timedelta(days=k) for k in range(t + horizon)]
-        feasts = {special.day for special in holidays}
+        feasts = {special.day: special.name for special in holidays}
         closing = {day: name for day, name in month_end_days(dates).items() if day not in feasts}
-        kinds = {"holiday": [k for k, day in enumerate(dates) if day in feasts and day.weekday() < _WORKING]}
+        feast_days = [k for k, day in enumerate(dates) if day in feasts and day.weekday() < _WORKING]
+        names = {k: feasts[dates[k]] for k in feast_days}
+        kinds = {name: [k for k in feast_days if names[k] == name] for name in dict.fromkeys(names.values())}
         for name in MONTH_ENDS if month_ends else ():
             kinds[name] = [k for k, day in enumerate(dates) if closing.get(day) == name]
         plain, outlook, notes = demand.copy(), Outlook.plain(n, horizon), []
-        if not any(days and days[0] < t <= days[-1] for days in kinds.values()):
+        if not any(day >= t for days in kinds.values() for day in days):
             return cls(plain, outlook, ())
 
         special = np.array([day in feasts or day in closing for day in dates[:t]])
         judge = _Judge.of(demand, special, np.array([day.weekday() for day in dates[:t]]), by_factor)
-        habits = {"holiday": judge.habit([k for k in kinds["holiday"] if k < t], LEAST_HOLIDAYS)}
+        habits = judge.feasts({k: name for k, name in names.items() if k < t}, set(names.values()))
         ends = [k for name in MONTH_ENDS for k in kinds.get(name, ()) if k < t]
         every = judge.habit(ends, len(MONTH_ENDS) * LEAST_MONTH_ENDS)
         for name in MONTH_ENDS if month_ends else ():
@@ -86,19 +93,19 @@ class DayEffects:
         for name, habit in habits.items():
             rows = np.flatnonzero(habit.used)
             past, ahead = (_split(kinds[name], t, half) for half in (0, 1))
-            if not len(rows) or not ahead:
+            if not len(rows):
                 continue
             factor, amount = habit.factor[rows, None], habit.amount[rows, None]
             plain[rows[:, None], past] = (plain[rows[:, None], past] - amount) / factor
-            days = np.array(ahead) - t
+            days = np.array(ahead, np.intp) - t
             outlook.factor[rows[:, None], days] = factor
             outlook.amount[rows[:, None], days] = amount
             outlook.scatter[rows[:, None], days] = habit.scatter[rows, None]
-            kind = "holiday" if name == "holiday" else "month_end"
-            what = "public holidays" if name == "holiday" else name
+            kind = "month_end" if name in MONTH_ENDS else "holiday"
             notes += [
-                (int(i), kind, ahead[0], ahead[-1] + 1, f"{what}: {habit.said(int(i))}, as on past ones")
+                (int(i), kind, day, day + 1, f"{name}: {habit.said(int(i))}, as before")
                 for i in rows
+                for day in ahead
             ]
         floor = np.nanmin(np.where(np.isfinite(demand), demand, np.inf), axis=1, initial=np.inf) >= 0
         plain[floor] = np.maximum(plain[floor], 0)
@@ -126,6 +133,16 @@ class _Habit:
             np.where(swap, other.scatter, self.scatter),
             self.used | other.used,
             np.where(swap, other.error, self.error),
+        )
+
+    def where(self, rows: NDArray[np.bool_], factor: FloatArray, error: FloatArray) -> _Habit:
+        """With other factors for some rows."""
+        return _Habit(
+            np.where(rows, factor, self.factor),
+            np.where(rows, 0.0, self.amount),
+            np.where(rows, 0.0, self.scatter),
+            self.used | rows,
+            np.where(rows, error, self.error),
         )
 
     def said(self, row: int) -> str:
@@ -158,6 +175,41 @@ class _Judge:
         positive: NDArray[np.bool_] = np.where(np.isfinite(demand), demand, 0.0).min(1, initial=0.0) >= 0
         spread = np.sqrt(_mean(_log_ratio(demand, usual)[:, ordinary] ** 2))
         return cls(demand, usual, _mean(miss), spread, positive & np.bool_(by_factor))
+
+    def feasts(self, past: Mapping[int, str], names: Collection[str]) -> dict[str, _Habit]:
+        """Name -> what its holiday does, from all past ones or from those of the same name."""
+        kin = list(past)
+        together = self.habit(kin, LEAST_HOLIDAYS)
+        habits = dict.fromkeys(names, together)
+        places = {name: [i for i, day in enumerate(kin) if past[day] == name] for name in set(past.values())}
+        often = [i for found in places.values() if len(found) > 1 for i in found]
+        if len(kin) < LEAST_HOLIDAYS or len(often) < LEAST_NAMED:
+            return habits
+        actual, usual = self.demand[:, kin], self.usual[:, kin]
+        ratio = _log_ratio(actual, usual)
+        without = _mean(np.abs(actual - usual))
+        best, share = np.minimum(together.error, PAYS * without), together.used
+        for all_of_them in (np.zeros_like(ratio), _left_out(ratio)):
+            foretold = all_of_them.copy()
+            for found in places.values():
+                own = ratio[:, found]
+                count = np.isfinite(own).sum(1, keepdims=True) - np.isfinite(own)
+                held = all_of_them[:, found]
+                foretold[:, found] += count / (count + _HELD_BACK) * (_left_out(own) - held)
+            error = _mean(np.abs(actual - usual * np.exp(foretold)))
+            with np.errstate(invalid="ignore"):
+                better = self.by_factor & (without > UNUSUAL * self.noise) & (error < best)
+            best, share = np.where(better, error, best), share | better
+            for name in names:
+                middle = np.zeros(len(ratio)) if not all_of_them.any() else _mean(ratio)
+                found = places.get(name, [])
+                if found:
+                    count = np.isfinite(ratio[:, found]).sum(1)
+                    middle = middle + count / (count + _HELD_BACK) * (
+                        np.nan_to_num(_mean(ratio[:, found])) - middle
+                    )
+                habits[name] = habits[name].where(better, np.exp(np.nan_to_num(middle)), error)
+        return habits
 
     def habit(self, kin: Sequence[int], least: int) -> _Habit:
         """Learned from past days of a kind."""

@@ -34,8 +34,8 @@ class Outlook:
     @classmethod
     def plain(cls, n: int, horizon: int) -> Self:
         """Nothing is known."""
-        zero = np.zeros((n, horizon))
-        return cls(np.ones((n, horizon)), zero, zero, zero)
+        shape = (n, horizon)
+        return cls(np.ones(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     def then(self, other: Outlook) -> Outlook:
         """This one, and `other` on top of what comes out."""

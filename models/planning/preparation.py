@@ -14,9 +14,9 @@ LEAST_DAYS = 48
 """History under which no planning forecast is made (planning page, rule 4)."""
 LONGEST = 1_500
 """Days of history that are used; more changes nothing that a member looks at."""
-_SILENT_DAYS = 14
+SILENT_DAYS = 14
 _LONG_GAP = 45
-_LEAST_REPORTED = 0.6
+LEAST_REPORTED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ def prepare(history: Panel) -> Prepared:
             begin = int(seen[gaps[-1] + 1]) if len(gaps) else int(seen[0])
         length, count = t - begin, int((seen >= begin).sum())
         silent = t - 1 - int(seen[-1])
-        if silent >= _SILENT_DAYS:
+        if silent >= SILENT_DAYS:
             refusals[i] = Refusal(f"silent for the last {silent} days")
         elif length < LEAST_DAYS:
             refusals[i] = Refusal(f"not enough history ({length} of {LEAST_DAYS} days)")
-        elif count < _LEAST_REPORTED * length:
+        elif count < LEAST_REPORTED * length:
             refusals[i] = Refusal(f"too many gaps ({count} of {length} days reported)")
         else:
             filled[i, begin:] = demand[i, begin:] if count == length else fill(demand[i, begin:])
