@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,22 +14,17 @@ from dashboard.estate import Estate
 from data.choice import Choice, Verdict
 from data.decision import Action
 from data.errors import UnknownName
+from data.money import Exchange
 from data.panel import HOUR
 from data.plan import Plan
-from data.series import Metric, Window
+from data.series import Window
+from models.advice_history import TARGETS, as_choices
 from models.changes import Change, changes_of
 from models.estate import read_estate
 from models.ledger import LedgerRow, savings_of
 from models.pricing import Pricer
 from models.proposals import objection, plan_of
-from models.realised import Realised, realised
-
-_TARGETS: Mapping[str, tuple[str, ...]] = {
-    "target_cpu": (Metric.CPU,),
-    "target_memory": (Metric.MEMORY,),
-    "target_storage": (Metric.STORAGE,),
-    "target_network": (Metric.NETWORK_IN, Metric.NETWORK_OUT),
-}
+from models.realised import Realised, carried_out, realised
 
 
 def plan_for(
@@ -168,7 +163,7 @@ def _choice(
         raise ValueError(f"{until} is over already: defer to a later day")
     targets = {
         str(metric): row[column]
-        for column, metrics in _TARGETS.items()
+        for column, metrics in TARGETS.items()
         for metric in metrics
         if row[column] is not None
     }
@@ -192,30 +187,71 @@ def _choice(
     )  # fmt: skip
 
 
-def progress_for(estate: Estate, choices: Mapping[str, Choice]) -> list[Realised]:
-    """What became of the accepted recommendations, as far as this run can see."""
-    accepted = [choice for choice in choices.values() if choice.verdict is Verdict.ACCEPT]
-    if not accepted:
-        return []
+def progress_for(
+    estate: Estate, choices: Mapping[str, Choice], resources: Collection[str] | None = None
+) -> list[Realised]:
+    """What became of the accepted recommendations, and what was done as advised without a verdict.
+
+    As far as this run can see; of all or of some resources.
+    """
     snapshot = estate.snapshot
-    names = [choice.resource for choice in accepted]
-    start = min(choice.at for choice in accepted) - timedelta(days=2)
-    start = min(start, estate.as_of - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
-    hourly = snapshot.panel("hour", subjects=names, window=Window(start, estate.as_of + HOUR))
+    accepted = [choice for choice in choices.values() if choice.verdict is Verdict.ACCEPT]
+    settled = {choice.resource for choice in accepted}
+    told = as_choices(snapshot.table("advised").filter(~pl.col("resource").is_in(sorted(settled))))
+    if resources is not None:
+        accepted = [choice for choice in accepted if choice.resource in resources]
+        told = [one for one in told if one[0].resource in resources]
+    if not accepted and not told:
+        return []
     known = pl.col("valid_from").is_null() | (pl.col("valid_from") <= estate.as_of)
     over = pl.col("valid_to") <= estate.as_of
-    versions = read_estate(
+    versions = (
         snapshot.frame("resource_versions")
-        .filter(pl.col("resource").is_in(names) & known)
+        .filter(known)
         # What ends after the last hour measured was still in force then, and so was its price.
-        .with_columns(pl.when(over).then("valid_to").alias("valid_to")),
-        snapshot.frame("services_now"),
-        estate.as_of,
+        .with_columns(pl.when(over).then("valid_to").alias("valid_to"))
+    )
+    told = _perhaps_done(estate, told, versions)
+    names = sorted({choice.resource for choice in (*accepted, *(one for one, _ in told))})
+    if not names:
+        return []
+    start = min((choice.at for choice in (*accepted, *(one for one, _ in told))), default=estate.as_of)
+    start = min(start, estate.as_of) - timedelta(days=2)
+    start = start.replace(minute=0, second=0, microsecond=0)
+    hourly = snapshot.panel("hour", subjects=names, window=Window(start, estate.as_of + HOUR))
+    of_these = read_estate(
+        versions.filter(pl.col("resource").is_in(names)), snapshot.frame("services_now"), estate.as_of
     ).versions
     costs: dict[str, Decimal | None] = dict(
         snapshot.table("resource_costs").select("resource", "monthly_cost").iter_rows()
     )
-    return realised(accepted, versions, costs, [hourly])
+    exchange = exchange_of(estate)
+    done = carried_out(told, of_these, costs, [hourly], exchange)
+    return sorted(
+        [*realised(accepted, of_these, costs, [hourly], exchange), *done], key=lambda one: one.choice.resource
+    )
+
+
+def _perhaps_done(
+    estate: Estate, told: list[tuple[Choice, datetime]], versions: pl.DataFrame
+) -> list[tuple[Choice, datetime]]:
+    """Advice whose resource changed since it was first given: a new version, an end, or another capacity."""
+    changed: dict[str, datetime] = {}
+    moments = [
+        *versions.select("resource", "valid_from").drop_nulls().iter_rows(),
+        *versions.select("resource", "valid_to").drop_nulls().iter_rows(),
+        *estate.snapshot.frame("capacities_of").select("resource", "valid_from").drop_nulls().iter_rows(),
+    ]
+    for resource, moment in moments:
+        at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        changed[resource] = max(at, changed.get(resource, at))
+    return [one for one in told if one[0].resource in changed and changed[one[0].resource] > one[0].at]
+
+
+def exchange_of(estate: Estate) -> Exchange:
+    """Currency and rates that the run was made with."""
+    rates = json.loads(estate.snapshot.settings).get("prices", {}).get("rates", {})
+    return Exchange(estate.currency, {code: Decimal(str(rate)) for code, rate in rates.items()})
 
 
 def savings_for(estate: Estate, changes: list[Change], pricer: Pricer) -> LedgerRow:

@@ -119,9 +119,8 @@ def sentence(choice: Choice) -> str:
 
 
 def became(view: View, choices: Mapping[str, Choice]) -> list[Realised]:
-    """What became of accepted recommendations about resources in this place."""
-    here = set(view.resources["resource"].to_list())
-    return progress_for(view.estate, {name: one for name, one in choices.items() if name in here})
+    """What became of accepted recommendations about resources in this place, and what was simply done."""
+    return progress_for(view.estate, choices, set(view.resources["resource"].to_list()))
 
 
 def outcome(found: Realised, currency: str) -> str:

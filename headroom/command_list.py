@@ -13,7 +13,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Conclude, step by step": ("forecast", "decide", "publish"),
     "Look": ("status", "health", "export", "export-focus"),
     "Prove": ("backtest", "replay"),
-    "Plan and act": ("plan", "decision", "what-if", "apply-text"),
+    "Plan and act": ("plan", "decision", "what-if", "apply-text", "savings"),
     "Any file, without a store": ("forecast-file", "replay-file"),
     "Keep": ("compact",),
 }

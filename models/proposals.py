@@ -61,6 +61,8 @@ def plan_of(
     monthly = {name: cost or ZERO for name, cost in costs.select("resource", "monthly_cost").iter_rows()}
     open_now: list[Proposal] = []
     against: list[LeftOut] = []
+    settled: dict[str, str] = {}
+    """Resource -> name of the proposal about it that people accepted."""
     for row in recommendations.sort("resource").iter_rows(named=True):
         if row["action"] != Action.KEEP:
             proposal = _proposal(f"{row['resource']}: {row['action']}", [row], known, status)
@@ -69,6 +71,8 @@ def plan_of(
                 open_now.append(proposal)
             else:
                 against.append(LeftOut(proposal, because))
+            if is_accepted([row], choices):
+                settled[row["resource"]] = proposal.name
     for name, rows in together.items():
         proposal = _proposal(name, rows, known, status)
         because = objection_to(rows, choices, today)
@@ -76,6 +80,13 @@ def plan_of(
             open_now.append(proposal)
         else:
             against.append(LeftOut(proposal, because))
+        if is_accepted(rows, choices):
+            settled |= dict.fromkeys(proposal.resources, name)
+    for proposal in tuple(open_now):
+        rivals = {settled[name] for name in proposal.resources if name in settled} - {proposal.name}
+        if rivals:
+            open_now.remove(proposal)
+            against.append(LeftOut(proposal, f"{sorted(rivals)[0]} was accepted"))
     plan = choose(open_now, monthly, risk_budget=risk_budget, per_window=per_window)
     left = sorted((*plan.left_out, *against), key=lambda one: one.proposal.name)
     return Plan(plan.chosen, tuple(left), plan.cost, plan.saving, plan.risk, plan.notes)
@@ -93,6 +104,16 @@ def objection(choice: Choice | None, action: str, today: date) -> str | None:
     if choice.verdict is Verdict.DEFER and choice.until is not None and choice.until > today:
         return f"deferred until {choice.until.isoformat()}" + (f": {choice.reason}" if choice.reason else "")
     return None
+
+
+def is_accepted(rows: Sequence[Mapping[str, object]], choices: Mapping[str, Choice]) -> bool:
+    """Whether people accepted all that one proposal changes."""
+    changed = [row for row in rows if row["action"] != Action.KEEP]
+    told = [choices.get(str(row["resource"])) for row in changed]
+    return bool(changed) and all(
+        choice is not None and choice.verdict is Verdict.ACCEPT and choice.action == row["action"]
+        for choice, row in zip(told, changed, strict=True)
+    )
 
 
 def objection_to(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
@@ -10,7 +9,7 @@ from urllib.parse import urlencode
 import typer
 
 from data.errors import ConfigError
-from headroom.commands.options import SettingsFile, opened
+from headroom.commands.options import SettingsFile, opened, print_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +69,7 @@ def replay(
         if not out.parent.is_dir():
             raise ConfigError(f"{out}: there is no folder {out.parent}")
         scores.write_csv(out)
-    _print(_scores(scores))
+    print_table(_scores(scores))
     if not request.whole_fleet:
         typer.echo("a part of the fleet: printed, not kept for the dashboard", err=True)
     else:
@@ -150,7 +149,7 @@ def plan(
     from headroom.settings import load
 
     made, currency = actions.plan(load(settings_file), risk_hours=risk_hours, per_window=per_window)
-    _print(_plan(made, currency))
+    print_table(_plan(made, currency))
     if left_out:
         for one in made.left_out:
             typer.echo(f"not {one.proposal.name}: {one.because}")
@@ -383,21 +382,15 @@ def _show(answer: WhatIf) -> None:
         money = ("" if cost is None else f"{cost:,.2f}" for cost in prices)
         sizes.add_row(row["resource"], row["from_size"], to, *money)
     if answer.demands.height:
-        _print(demands)
+        print_table(demands)
     if answer.sizes.height:
-        _print(sizes)
+        print_table(sizes)
     for note in answer.assumptions:
         typer.echo(f"note: {note}")
     typer.echo(
         f"{answer.extra:+,.2f} {answer.currency} a month against the baseline of {answer.cost_baseline:,.2f};"
         f" today's bill is {answer.cost_now:,.2f}"
     )
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def add_to(cli: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ import typer
 from data.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from headroom.jobs.run import Run
 
 SettingsFile = Annotated[
@@ -54,3 +57,10 @@ def opened(settings_file: Path | None) -> Iterator[Run]:
     now = clock()
     with Store.open(settings.store_path, wait_seconds=settings.store.lock_wait_seconds) as store:
         yield Run(settings, store, now, new_run_id(now))
+
+
+def print_table(table: Table) -> None:
+    """Prints a table as wide as the terminal, or wide enough for a file."""
+    from rich.console import Console
+
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from dashboard.estate import Estate
-from dashboard.planning import changes_for, choices_about, plan_for, progress_for
+from dashboard.planning import changes_for, choices_about, plan_for, progress_for, savings_for
 from dashboard.scenarios import check_names, saved_document
 from dashboard.simulation import Simulation
 from data.app_state import AppState, SavedScenario
@@ -18,6 +18,7 @@ from headroom.jobs.decide import prices
 from headroom.jobs.run import clock
 from headroom.settings import Settings
 from models.actions import ACTIONS
+from models.ledger import LedgerRow
 from models.pricing import Pricer
 from models.realised import Realised
 from models.scenarios import Scenario, scenario_of
@@ -99,3 +100,18 @@ def progress(settings: Settings) -> list[Realised]:
     """What became of what was accepted."""
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
         return progress_for(Estate(snapshot), state.choices())
+
+
+def savings(settings: Settings) -> tuple[dict[str, LedgerRow], list[Realised], str]:
+    """What all changes and the accepted ones would save, what became of them, and the currency."""
+    pricer = pricer_of(settings)
+    with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
+        estate, choices = Estate(snapshot), state.choices()
+        changes = changes_for(estate, choices)
+        accepted = {name for name, choice in choices.items() if choice.verdict is Verdict.ACCEPT}
+        agreed = [change for change in changes if change.resource.name in accepted]
+        ledger = {
+            "all that is advised": savings_for(estate, changes, pricer),
+            "accepted, still to be done": savings_for(estate, agreed, pricer),
+        }
+        return ledger, progress_for(estate, choices), estate.currency

@@ -22,6 +22,7 @@ from headroom.jobs.forecast import service_of, subjects
 from headroom.jobs.run import Run
 from headroom.jobs.tables import corrections_of, exhaustion_rows
 from headroom.settings import Settings
+from models.advice_history import advised_until
 from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
 from models.estate import DEFAULT_TIER
@@ -100,12 +101,13 @@ def decide(run: Run) -> str:
                     stated=_stated(run),
                 )
             )
-            for table, rows in decisions.frames().items():
+            frames = decisions.frames()
+            advice = [frames["recommendations"], frames["alternatives"]]
+            frames["advised"] = advised_until(run.store.frame("advised"), advice, hours.resources.end)
+            for table, rows in frames.items():
                 run.store.replace(table, rows)
             report.rows_read = len(decisions.findings)
-    return _sentence(
-        decisions.frames()["findings"], decisions.frames()["recommendations"], costs.exchange.currency
-    )
+    return _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
 
 
 def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:

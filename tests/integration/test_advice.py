@@ -20,6 +20,7 @@ from dashboard.planning import choice_about
 from data.app_state import AppState
 from data.choice import Verdict
 from data.snapshot import Snapshot
+from data.store import Store
 from headroom.cli import main
 from headroom.demo import prepare
 from headroom.jobs.actions import progress
@@ -252,4 +253,39 @@ def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_p
     assert (found.choice.resource, str(found.progress)) == (row["resource"], "applied")
     assert found.since == estate.as_of - timedelta(days=1)
     assert found.saving == row["saving"] > 0, "cost before minus cost since is what was promised"
-    assert found.breach_after is not None
+    assert found.breach_after is not None and found.accepted
+
+
+def test_what_was_simply_done_is_measured_too(fleet: Settings, tmp_path: Path) -> None:
+    """Nobody gave a verdict, but the type that was advised is in the next inventory."""
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    settings = load(copy / "headroom.toml", environ={})
+    with Snapshot.open(settings.published) as snapshot:
+        row = (
+            snapshot.table("recommendations")
+            .filter((pl.col("action") == "resize_type") & (pl.col("saving") > 0))
+            .filter(pl.col("to_type") != pl.col("from_type"))
+            .sort("resource")
+            .row(0, named=True)
+        )
+        as_of = snapshot.as_of
+    assert progress(settings) == []
+    # The advice is two days old, the change one.
+    with Store.open(settings.store_path) as store:
+        known = store.frame("advised").with_columns(pl.col("first_at", "last_at") - timedelta(days=2))
+        store.replace("advised", known)
+    file = copy / "inventory" / "resources.csv"
+    listed = pl.read_csv(file, infer_schema=False)
+    newest = listed.filter(pl.col("resource") == row["resource"]).sort("valid_from").tail(1)
+    changed = newest.with_columns(
+        instance_type=pl.lit(row["to_type"]),
+        valid_from=pl.lit(f"{as_of - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"),
+    )
+    pl.concat([listed, changed]).write_csv(file)
+    for step in ("ingest", "decide", "publish"):
+        said(settings, step)
+    (found,) = progress(settings)
+    assert (found.choice.resource, str(found.progress), found.accepted) == (row["resource"], "applied", False)
+    assert found.since == as_of - timedelta(days=1) and found.saving == row["saving"]
+    assert f"{row['resource']}" in said(settings, "savings")

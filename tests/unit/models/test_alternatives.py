@@ -286,6 +286,22 @@ def test_a_pool_migrates_as_a_whole() -> None:
     )
 
 
+def test_what_was_accepted_is_not_overruled_by_a_better_total() -> None:
+    inputs = webs(cpu=1.0, memory=4.0)
+    decisions = decide(inputs)
+    (members,) = [one for one in decisions.alternatives if one.kind is AlternativeKind.MEMBERS]
+    gone = [row.resource for row in members.advice if row.action is Action.REMOVE_MEMBERS]
+    yes = {name: Choice(name, Verdict.ACCEPT, "remove_members", END) for name in gone}
+    plan = planned(inputs, decisions, yes)
+    assert [one.name for one in plan.chosen] == [members.name]
+    assert {one.because for one in plan.left_out} == {f"{members.name} was accepted"}
+    (first, *_) = gone
+    half = planned(inputs, decisions, {first: yes[first]})
+    assert len(half.chosen) == 8, "one verdict of four settles nothing"
+    own = planned(inputs, decisions, {first: Choice(first, Verdict.ACCEPT, "resize_amount", END)})
+    assert f"{first}: resize_amount was accepted" in {one.because for one in own.left_out}
+
+
 def servers(cpu: list[float], tier: int = 3, **more: object) -> DecisionInputs:
     names = [f"srv-{i + 1:02d}" for i in range(len(cpu))]
     flat = np.array(cpu)[:, None] * np.ones((len(cpu), HOURS))

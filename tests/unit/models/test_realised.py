@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+import polars as pl
 
 from data.choice import Choice, Verdict
 from data.decision import Action
+from data.money import Exchange
 from data.panel import HOUR, Panel
 from data.prices import PriceCatalog
 from data.recommendation import Recommendation
 from data.series import SeriesKey
+from models.advice_history import ADVISED_SCHEMA, advised_until, as_choices
 from models.changes import Change
 from models.estate import Resource
 from models.ledger import realised_saving, savings_of
 from models.pricing import Pricer
-from models.realised import Progress, Realised, realised
+from models.realised import Progress, Realised, carried_out, realised
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 ACCEPTED = START + timedelta(hours=48)
@@ -95,6 +99,83 @@ def test_an_unknown_cost_is_unknown_and_dismissed_advice_is_not_followed() -> No
     dismissed = Choice("web-1", Verdict.DISMISS, "stop", ACCEPTED, reason="no")
     assert realised([dismissed], versions, {}, [STEADY]) == []
     assert realised_saving([only(accepted(), versions, cost=None), only(accepted(), versions)]) == 100
+
+
+def priced(
+    kind: str, price: str, start: datetime, end: datetime | None = None, currency: str = "USD"
+) -> Resource:
+    return Resource("web-1", instance_type=kind, monthly_price=Decimal(price), currency=currency,
+                    valid_from=start, valid_to=end)  # fmt: skip
+
+
+def test_money_is_at_the_prices_of_its_time() -> None:
+    later = CHANGED + timedelta(hours=12)
+    versions = [
+        priced("m6i.xlarge", "180.00", START, CHANGED),
+        priced("m6i.large", "95.00", CHANGED, later),
+        priced("m6i.large", "60.00", later),  # prices fell: nobody's merit
+    ]
+    costs = {"web-1": Decimal(60)}
+    (found,) = realised([accepted()], versions, costs, [STEADY], Exchange())
+    assert (found.cost_before, found.cost_after, found.saving) == (180, 95, 85)
+    (unread,) = realised([accepted(cost_then=Decimal(101))], versions, costs, [STEADY])
+    assert (unread.cost_before, unread.cost_after) == (200, 101), "as it was advised, at prices of that day"
+    euros = [
+        priced("m6i.xlarge", "100", START, CHANGED, "EUR"),
+        priced("m6i.large", "50", CHANGED, None, "EUR"),
+    ]
+    (found,) = realised([accepted()], euros, costs, [STEADY], Exchange("USD", {"EUR": Decimal("1.10")}))
+    assert found.saving == Decimal("55.00")
+
+
+def test_what_was_done_without_a_verdict_is_found_by_what_was_advised() -> None:
+    versions = [version("m6i.xlarge", START, CHANGED), version("m6i.large", CHANGED)]
+    told = accepted(cost_then=Decimal(100))
+    (found,) = carried_out([(told, ACCEPTED)], versions, {}, [STEADY])
+    assert (found.progress, found.accepted, found.saving) == (Progress.APPLIED, False, 100)
+    # Another type, or long after anybody advised it: not our doing.
+    assert carried_out([(accepted(to_type="m6i.medium"), ACCEPTED)], versions, {}, [STEADY]) == []
+    assert carried_out([(told, CHANGED - timedelta(days=46))], versions, {}, [STEADY]) == []
+    assert carried_out([(told, ACCEPTED)], versions[:1], {}, [STEADY]) == [], "gone, though not told to stop"
+    removed = accepted("remove_members", None, targets={"cpu": 0.0})
+    (found,) = carried_out([(removed, ACCEPTED)], versions[:1], {}, [STEADY])
+    assert (found.since, found.saving) == (CHANGED, 200)
+
+
+def test_the_newest_advice_that_fits_counts_once() -> None:
+    versions = [version("m6i.xlarge", START, CHANGED), version("m6i.large", CHANGED)]
+    older = accepted(cost_then=Decimal(100))
+    newer = replace(older, at=ACCEPTED + timedelta(hours=6), cost_now=Decimal(190))
+    (found,) = carried_out([(newer, CHANGED), (older, ACCEPTED)], versions, {}, [STEADY])
+    assert found.saving == 90
+
+
+def advice(*rows: tuple[str, str, str | None]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=["resource", "action", "to_type"], orient="row")
+    frame = frame.with_columns(from_size=pl.lit("8 cores"), to_size=pl.lit("4 cores"))
+    return frame.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in ADVISED_SCHEMA.items() if name not in frame.columns
+    ).drop("first_at", "last_at")
+
+
+def test_advice_is_remembered_from_its_first_to_its_last_time() -> None:
+    days = [START + timedelta(days=i) for i in range(4)]
+    one = advice(("a", "stop", None), ("b", "resize_type", "m6i.large"), ("c", "keep", None))
+    two = advice(("a", "stop", None), ("b", "resize_type", "c6i.large"))
+    known = pl.DataFrame(schema=ADVISED_SCHEMA)
+    for day, said in zip(days, (one, one, two, one), strict=True):
+        known = advised_until(known, [said, advice()], day)
+        assert advised_until(known, [said, advice()], day).equals(known), "once more says the same"
+    seen = {
+        (row["resource"], row["to_type"]): (row["first_at"].day, row["last_at"].day)
+        for row in known.iter_rows(named=True)
+    }
+    assert seen == {("a", None): (1, 4), ("b", "m6i.large"): (1, 4), ("b", "c6i.large"): (3, 3)}
+    back = advised_until(known, [one], days[1])
+    assert back["last_at"].max() == days[1].replace(tzinfo=None) and back.height == 2
+    (choice, last), *_ = as_choices(known)
+    assert (choice.resource, choice.at, last) == ("a", days[0], days[3])
+    assert advised_until(known, [advice()], START + timedelta(days=900)).is_empty()
 
 
 def change(
