@@ -84,6 +84,8 @@ class Batch:
     """REJECTED_SCHEMA."""
     rows_read: int = 0
     """Rows seen, usable or not."""
+    inventory: Inventory | None = None
+    """What came with the samples about resources; None = nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
-from data.frames import CAPACITY_SCHEMA, RESOURCE_SCHEMA, SAMPLE_SCHEMA, Batch, Inventory
+from data.frames import SAMPLE_SCHEMA, Batch, Inventory
 from data.series import Window
 from ingest.aws_estate import SERVICES, Ask, Client, Estate, Item
 from ingest.from_table import instead
 from ingest.pieces import rejections
-from ingest.times import length_of_time
+from ingest.polled import Polled, inventory_of, one_line
+from ingest.source import Source
 
 QUERIES_AT_ONCE = 500
 """That GetMetricData takes in one request."""
@@ -29,10 +29,11 @@ _LATER = ("Throttl", "RequestLimitExceeded", "ServiceUnavailable", "InternalFail
 
 
 @dataclass(frozen=True, slots=True)
-class Aws:
+class Aws(Polled):
     """Reads CloudWatch through GetMetricData; every field is a setting of `[source.NAME]`.
 
-    Credentials are those of the machine: environment, profile or role.
+    Credentials are those of the machine: environment, profile or role. Steps of 5m need no detailed
+    monitoring; CloudWatch keeps them for 63 days.
     """
 
     regions: tuple[str, ...]
@@ -45,19 +46,6 @@ class Aws:
     """Another address of all services, e.g. of a private endpoint or a test server."""
     service_tag: str = "service"
     """Tag that names the service a resource belongs to."""
-    step: str = "5m"
-    """Length of an interval: 5m without detailed monitoring, 1m with it."""
-    settle: str = "10m"
-    """Intervals that ended less than this ago are left for the next pull: CloudWatch is late."""
-    history_days: float = 14.0
-    """How far back the first pull goes; CloudWatch keeps 5-minute values for 63 days."""
-    timeout: float = 30.0
-    """Seconds to wait for one reply."""
-    time_limit: float = 1_800.0
-    """Seconds that one pull may take altogether."""
-
-    resumes: ClassVar[bool] = True
-    """It is asked for what is new since its last pull."""
 
     def __post_init__(self) -> None:
         if not self.regions:
@@ -65,29 +53,15 @@ class Aws:
         for name in self.services:
             if name not in SERVICES:
                 raise ConfigError(f"services: no service {name!r}{instead(name, SERVICES)}")
-        for name in ("step", "settle"):
-            try:
-                length = length_of_time(getattr(self, name))
-            except ConfigError as error:
-                raise ConfigError(f"{name}: {error}") from error
-        if self.step_seconds % 60:
-            raise ConfigError(f"step: {self.step} is not a number of whole minutes")
-        if length < timedelta(0) or self.history_days <= 0:
-            raise ConfigError(f"history_days: {self.history_days:g} is not above 0")
+        Polled.__post_init__(self)
 
-    @property
-    def step_seconds(self) -> int:
-        """The grid of its samples."""
-        return round(length_of_time(self.step).total_seconds())
+    def targets(self) -> dict[str, Source]:
+        """Each region as a source of its own."""
+        return {region: replace(self, regions=(region,)) for region in self.regions}
 
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
-        now, step = datetime.now(UTC), self.step_seconds
-        window = window or Window(now - timedelta(days=self.history_days), now)
-        settled = min(window.end, now - length_of_time(self.settle))
-        first = -int(-window.start.timestamp() // step) * step
-        last = int(settled.timestamp() // step) * step
-        deadline = time.monotonic() + self.time_limit
+        asked = self.asked(window)
         for region in self.regions:
             with _explained(region):
                 client = self._client(region)
@@ -97,11 +71,9 @@ class Aws:
             for start in range(0, len(asks), half):
                 some = asks[start : start + half]
                 slots = max(1, POINTS_AT_ONCE // (2 * len(some)))
-                for at in range(first, last, slots * step):
-                    if time.monotonic() > deadline:
-                        raise SourceUnavailable(f"{region}: not done within {self.time_limit:g} s")
+                for at, until in asked.parts(slots, region):
                     with _explained(region):
-                        batch = self._batch(client, some, at, min(at + slots * step, last), region)
+                        batch = self._batch(client, some, at, until, region)
                     yield batch
 
     def inventory(self) -> Inventory:
@@ -118,17 +90,11 @@ class Aws:
             for region, item in items
         ]  # fmt: skip
         sizes = [
-            {"resource": item.resource, "metric": metric, "capacity": amount}
+            {"resource": item.resource, "metric": metric, "valid_from": item.since, "capacity": amount}
             for _, item in items
             for metric, amount in item.capacities
         ]
-        names = ("resource", "kind", "service", "provider", "site", "instance_type", "labels")
-        return Inventory(
-            resources=pl.DataFrame(resources, schema={name: RESOURCE_SCHEMA[name] for name in names}),
-            capacities=pl.DataFrame(
-                sizes, schema={name: CAPACITY_SCHEMA[name] for name in ("resource", "metric", "capacity")}
-            ),
-        )
+        return inventory_of(resources, sizes)
 
     def _estate(self, client: Client) -> Iterator[tuple[Item, list[Ask]]]:
         estate = Estate(client, self.service_tag)
@@ -243,7 +209,7 @@ def _explained(region: str) -> Iterator[None]:
     except exceptions.ClientError as error:
         told = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        text = f"{region}: {error.operation_name}: {told.get('Code')}: {_line(told.get('Message', ''))}"
+        text = f"{region}: {error.operation_name}: {told.get('Code')}: {one_line(told.get('Message', ''))}"
         later = status >= 500 or str(told.get("Code", "")).startswith(_LATER)
         raise (SourceUnavailable if later else SourceError)(text) from error
     except (
@@ -251,14 +217,10 @@ def _explained(region: str) -> Iterator[None]:
         exceptions.PartialCredentialsError,
         exceptions.ProfileNotFound,
     ) as error:
-        raise SourceError(f"{region}: no credentials: {_line(str(error))}") from error
+        raise SourceError(f"{region}: no credentials: {one_line(str(error))}") from error
     except (exceptions.HTTPClientError, exceptions.EndpointConnectionError) as error:
-        raise SourceUnavailable(f"{region}: cannot be reached: {_line(str(error))}") from error
+        raise SourceUnavailable(f"{region}: cannot be reached: {one_line(str(error))}") from error
     except exceptions.BotoCoreError as error:
-        raise SourceError(f"{region}: {_line(str(error))}") from error
+        raise SourceError(f"{region}: {one_line(str(error))}") from error
     except (ResponseParserError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"{region}: the reply cannot be read: {_line(repr(error))}") from error
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:200]
+        raise SourceError(f"{region}: the reply cannot be read: {one_line(repr(error))}") from error

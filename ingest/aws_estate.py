@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +27,7 @@ class Ask:
     factor: float = 1.0
     offset: float = 0.0
     capacity: float | None = None
-    """In `unit`."""
+    """In `unit`, where the value means nothing without it; otherwise the inventory knows that of its time."""
     summed: bool = False
     """Whether CloudWatch counts per period; the sum is then divided by its seconds."""
 
@@ -42,6 +43,8 @@ class Item:
     labels: str
     capacities: tuple[tuple[str, float], ...] = ()
     """Metric and amount in our unit, where no sample states it."""
+    since: datetime | None = None
+    """Since when it surely has had these; None = since it was last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,20 @@ class Estate:
             identity, size = one["InstanceId"], self._sizes.get(one["InstanceType"])
             tags = _tags(one.get("Tags"))
             site = one.get("Placement", {}).get("AvailabilityZone", "")
-            item = self._item(identity, "vm", one["InstanceType"], tags, zone=site)
+            # A size changes only while an instance is stopped: since its last start it has had this one.
+            item = self._item(
+                identity, "vm", one["InstanceType"], tags, _sizes(size), one.get("LaunchTime"), zone=site
+            )
             of_instance = (("InstanceId", identity),)
-            network = size.network_mbit if size else None
             asks = [
-                _bytes(identity, metric, "AWS/EC2", name, of_instance, network)
+                _bytes(identity, metric, "AWS/EC2", name, of_instance)
                 for metric, name in ((Metric.NETWORK_IN, "NetworkIn"), (Metric.NETWORK_OUT, "NetworkOut"))
             ]
             if size is not None:
-                asks.append(
-                    _share(identity, Metric.CPU, "AWS/EC2", "CPUUtilization", of_instance, size.cores)
-                )
+                asks.append(_share(identity, Metric.CPU, "AWS/EC2", "CPUUtilization", of_instance))
                 if identity in of_agent:
                     name, dimensions = "mem_used_percent", of_agent[identity]
-                    asks.append(_share(identity, Metric.MEMORY, "CWAgent", name, dimensions, size.memory_gib))
+                    asks.append(_share(identity, Metric.MEMORY, "CWAgent", name, dimensions))
             yield item, asks
 
     def ebs(self) -> Iterator[tuple[Item, list[Ask]]]:
@@ -105,11 +108,12 @@ class Estate:
                 identity, throughput = one["VolumeId"], one.get("Throughput")
                 limit = throughput * 2**20 * 8 / 1e6 if throughput else None
                 hosts = ", ".join(attached["InstanceId"] for attached in one.get("Attachments", ()))
-                size = (("storage", float(one["Size"])),)
+                flow = () if limit is None else ((Metric.NETWORK_IN, limit), (Metric.NETWORK_OUT, limit))
+                size = (("storage", float(one["Size"])), *flow)
                 tags = _tags(one.get("Tags"))
                 of_volume = (("VolumeId", identity),)
                 asks = [
-                    _bytes(identity, metric, "AWS/EBS", name, of_volume, limit)
+                    _bytes(identity, metric, "AWS/EBS", name, of_volume)
                     for metric, name in (
                         (Metric.NETWORK_IN, "VolumeWriteBytes"),
                         (Metric.NETWORK_OUT, "VolumeReadBytes"),
@@ -121,7 +125,7 @@ class Estate:
                 )
 
     def rds(self) -> Iterator[tuple[Item, list[Ask]]]:
-        """Databases: CPU, memory, storage and network."""
+        """Databases: CPU, memory, storage and network; the network of their class is nobody's promise."""
         pages = self._client("rds").get_paginator("describe_db_instances").paginate()
         databases = [one for page in pages for one in page["DBInstances"]]
         self._learn({one["DBInstanceClass"].removeprefix("db.") for one in databases})
@@ -140,11 +144,12 @@ class Estate:
             ]
             if size is not None:
                 asks += [
-                    _share(identity, Metric.CPU, "AWS/RDS", "CPUUtilization", of_database, size.cores),
+                    _share(identity, Metric.CPU, "AWS/RDS", "CPUUtilization", of_database),
                     _free(identity, Metric.MEMORY, "FreeableMemory", of_database, size.memory_gib),
                 ]
             tags, engine = _tags(one.get("TagList")), one.get("Engine", "")
-            yield self._item(identity, "database", one["DBInstanceClass"], tags, engine=engine), asks
+            sizes = _sizes(size)[:2]
+            yield self._item(identity, "database", one["DBInstanceClass"], tags, sizes, engine=engine), asks
 
     def elb(self) -> Iterator[tuple[Item, list[Ask]]]:
         """Application load balancers: requests, and bytes passed on."""
@@ -159,7 +164,7 @@ class Estate:
                 space = "AWS/ApplicationELB"
                 asks = [
                     Ask(name, "requests", "requests/s", space, "RequestCount", of_balancer, summed=True),
-                    _bytes(name, Metric.NETWORK_IN, space, "ProcessedBytes", of_balancer, None),
+                    _bytes(name, Metric.NETWORK_IN, space, "ProcessedBytes", of_balancer),
                 ]
                 yield self._item(name, "endpoint", None, {}), asks
 
@@ -198,10 +203,11 @@ class Estate:
         instance_type: str | None,
         tags: Mapping[str, str],
         capacities: tuple[tuple[str, float], ...] = (),
+        since: datetime | None = None,
         **labels: str,
     ) -> Item:
         named = json.dumps({**tags, **{name: text for name, text in labels.items() if text}}, sort_keys=True)
-        return Item(resource, kind, instance_type, tags.get(self._service_tag), named, capacities)
+        return Item(resource, kind, instance_type, tags.get(self._service_tag), named, capacities, since)
 
 
 SERVICES: Mapping[str, Callable[[Estate], Iterator[tuple[Item, list[Ask]]]]] = MappingProxyType(
@@ -210,31 +216,26 @@ SERVICES: Mapping[str, Callable[[Estate], Iterator[tuple[Item, list[Ask]]]]] = M
 """Every service that can be read, by its configured name."""
 
 
+def _sizes(size: Size | None) -> tuple[tuple[str, float], ...]:
+    if size is None:
+        return ()
+    flow = size.network_mbit
+    network = () if flow is None else ((Metric.NETWORK_IN, flow), (Metric.NETWORK_OUT, flow))
+    return (Metric.CPU, size.cores), (Metric.MEMORY, size.memory_gib), *network
+
+
 def _share(
-    resource: str,
-    metric: str,
-    namespace: str,
-    name: str,
-    dimensions: tuple[tuple[str, str], ...],
-    capacity: float,
+    resource: str, metric: str, namespace: str, name: str, dimensions: tuple[tuple[str, str], ...]
 ) -> Ask:
-    """A percentage of the capacity, as an amount."""
-    unit = "cores" if metric == Metric.CPU else "GiB"
-    return Ask(resource, metric, unit, namespace, name, dimensions, capacity / 100, capacity=capacity)
+    """A percentage of the capacity."""
+    return Ask(resource, metric, "%", namespace, name, dimensions)
 
 
 def _bytes(
-    resource: str,
-    metric: str,
-    namespace: str,
-    name: str,
-    dimensions: tuple[tuple[str, str], ...],
-    capacity: float | None,
+    resource: str, metric: str, namespace: str, name: str, dimensions: tuple[tuple[str, str], ...]
 ) -> Ask:
     """Bytes counted per period."""
-    return Ask(
-        resource, metric, "Mbit/s", namespace, name, dimensions, 8 / 1e6, capacity=capacity, summed=True
-    )
+    return Ask(resource, metric, "Mbit/s", namespace, name, dimensions, 8 / 1e6, summed=True)
 
 
 def _free(

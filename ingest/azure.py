@@ -6,19 +6,20 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import polars as pl
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
-from data.frames import CAPACITY_SCHEMA, RESOURCE_SCHEMA, SAMPLE_SCHEMA, Batch, Inventory
+from data.frames import SAMPLE_SCHEMA, Batch, Inventory
 from data.series import Metric, Window
 from ingest.http import secret
 from ingest.pieces import rejections
-from ingest.times import length_of_time
+from ingest.polled import Polled, inventory_of, one_line
+from ingest.source import Source
 
 NAMESPACE = "Microsoft.Compute/virtualMachines"
 MACHINES_AT_ONCE = 50
@@ -47,10 +48,11 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Azure:
+class Azure(Polled):
     """Reads Azure Monitor's metrics in batches; every field is a setting of `[source.NAME]`.
 
-    Credentials are those of the machine (environment, managed identity, Azure CLI), or a token.
+    Credentials are those of the machine (environment, managed identity, Azure CLI), or a token. Steps are 1m,
+    5m, 15m, 30m or 1h; Azure keeps them for 93 days.
     """
 
     subscriptions: tuple[str, ...]
@@ -63,46 +65,21 @@ class Azure:
     """Of the resource manager, e.g. of a sovereign cloud."""
     metrics_url: str = "https://{region}.metrics.monitor.azure.com"
     """Of the metrics in a region."""
-    step: str = "5m"
-    """Length of an interval: 1m, 5m, 15m, 30m or 1h."""
-    settle: str = "10m"
-    """Intervals that ended less than this ago are left for the next pull: metrics are late."""
-    history_days: float = 14.0
-    """How far back the first pull goes; Azure keeps 93 days."""
-    timeout: float = 30.0
-    """Seconds to wait for one reply."""
-    time_limit: float = 1_800.0
-    """Seconds that one pull may take altogether."""
-
-    resumes: ClassVar[bool] = True
-    """It is asked for what is new since its last pull."""
 
     def __post_init__(self) -> None:
         if not self.subscriptions:
             raise ConfigError("subscriptions: none is named")
-        for name in ("step", "settle"):
-            try:
-                length_of_time(getattr(self, name))
-            except ConfigError as error:
-                raise ConfigError(f"{name}: {error}") from error
+        Polled.__post_init__(self)
         if self.step_seconds not in (60, 300, 900, 1_800, 3_600):
             raise ConfigError(f"step: {self.step} is none of 1m, 5m, 15m, 30m, 1h")
-        if self.history_days <= 0:
-            raise ConfigError(f"history_days: {self.history_days:g} is not above 0")
 
-    @property
-    def step_seconds(self) -> int:
-        """The grid of its samples."""
-        return round(length_of_time(self.step).total_seconds())
+    def targets(self) -> dict[str, Source]:
+        """Each subscription as a source of its own."""
+        return {one: replace(self, subscriptions=(one,)) for one in self.subscriptions}
 
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
-        now, step = datetime.now(UTC), self.step_seconds
-        window = window or Window(now - timedelta(days=self.history_days), now)
-        settled = min(window.end, now - length_of_time(self.settle))
-        first = -int(-window.start.timestamp() // step) * step
-        last = int(settled.timestamp() // step) * step
-        deadline = time.monotonic() + self.time_limit
+        asked = self.asked(window)
         for subscription in self.subscriptions:
             by_region: dict[str, list[Machine]] = {}
             for machine in self._machines(subscription):
@@ -111,10 +88,8 @@ class Azure:
                 client = self._metrics_client(region)
                 for start in range(0, len(machines), MACHINES_AT_ONCE):
                     some = machines[start : start + MACHINES_AT_ONCE]
-                    for at in range(first, last, SLOTS_AT_ONCE * step):
-                        if time.monotonic() > deadline:
-                            raise SourceUnavailable(f"{region}: not done within {self.time_limit:g} s")
-                        yield self._batch(client, region, some, at, min(at + SLOTS_AT_ONCE * step, last))
+                    for at, until in asked.parts(SLOTS_AT_ONCE, region):
+                        yield self._batch(client, region, some, at, until)
 
     def inventory(self) -> Inventory:
         """The machines of all subscriptions with their sizes."""
@@ -133,13 +108,7 @@ class Azure:
             for metric, amount in ((Metric.CPU, one.cores), (Metric.MEMORY, one.memory_gib))
             if amount is not None
         ]
-        names = ("resource", "kind", "service", "provider", "site", "instance_type", "labels")
-        return Inventory(
-            resources=pl.DataFrame(resources, schema={name: RESOURCE_SCHEMA[name] for name in names}),
-            capacities=pl.DataFrame(
-                sizes, schema={name: CAPACITY_SCHEMA[name] for name in ("resource", "metric", "capacity")}
-            ),
-        )
+        return inventory_of(resources, sizes)
 
     def _machines(self, subscription: str) -> list[Machine]:
         with _explained(self.management_url):
@@ -222,14 +191,11 @@ class Azure:
         return rows, bad
 
     def _row(self, machine: Machine, name: str, point: Any) -> tuple[Any, ...] | None:
-        """A sample; None where nothing was reported, or a share of an unknown size."""
+        """A sample; None where nothing was reported, or what is free of an unknown size."""
         at = point.timestamp.astimezone(UTC)
-        if name == _CPU and point.average is not None and machine.cores is not None:
-            mean, peak = (
-                None if share is None else share / 100 * machine.cores
-                for share in (point.average, point.maximum)
-            )
-            return at, machine.name, "cpu", mean, peak, machine.cores, "cores"
+        if name == _CPU and point.average is not None:
+            # The inventory knows of which size at that time.
+            return at, machine.name, "cpu", point.average, point.maximum, None, "%"
         if name == _FREE and point.average is not None and machine.memory_gib is not None:
             # The least that was free is the most that was used.
             mean, peak = (
@@ -297,20 +263,16 @@ def _explained(url: str) -> Iterator[None]:
             "the Azure clients are not installed; they come with the extra: headroom[azure]"
         ) from error
     except exceptions.ClientAuthenticationError as error:
-        raise SourceError(f"{url}: no credentials, or refused: {_line(error)}") from error
+        raise SourceError(f"{url}: no credentials, or refused: {one_line(error)}") from error
     except exceptions.HttpResponseError as error:
         status = error.status_code or 0
         kind = SourceUnavailable if status in (408, 429) or status >= 500 else SourceError
-        raise kind(f"{url}: answers {status} {_line(error)}") from error
+        raise kind(f"{url}: answers {status} {one_line(error)}") from error
     except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
         if "non-https" in str(error):
-            raise SourceError(f"{url}: {_line(error)}") from error
-        raise SourceUnavailable(f"{url}: cannot be reached: {_line(error)}") from error
+            raise SourceError(f"{url}: {one_line(error)}") from error
+        raise SourceUnavailable(f"{url}: cannot be reached: {one_line(error)}") from error
     except exceptions.AzureError as error:
-        raise SourceError(f"{url}: {_line(error)}") from error
+        raise SourceError(f"{url}: {one_line(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(f"{url}: the reply cannot be read: {error!r}"[:300]) from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
-from data.frames import CAPACITY_SCHEMA, RESOURCE_SCHEMA, SAMPLE_SCHEMA, UTC_TIME, Batch, Inventory
+from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch, Inventory
 from data.series import Metric, Window
 from ingest.http import secret
 from ingest.pieces import rejections
-from ingest.times import length_of_time
+from ingest.polled import Polled, inventory_of, one_line
+from ingest.source import Source
 
 SLOTS_AT_ONCE = 288
 """Intervals to ask for in one request: a day of 5 minutes."""
@@ -36,8 +36,6 @@ class Query:
     rate: bool = False
     """Whether it counts: its increase per second is taken."""
     factor: float = 1.0
-    of_cores: bool = False
-    """Whether it is a share of the machine's cores."""
     peaks: bool = False
     """Whether a second request asks for the highest value within an interval."""
     filter: str = ""
@@ -46,7 +44,8 @@ class Query:
 
 _COMPUTE = "compute.googleapis.com/instance"
 QUERIES = (
-    Query(Metric.CPU, "cores", f"{_COMPUTE}/cpu/utilization", of_cores=True, peaks=True),
+    # The inventory knows of how many cores at that time.
+    Query(Metric.CPU, "fraction", f"{_COMPUTE}/cpu/utilization", peaks=True),
     # Only machines with the Ops Agent report memory from within; all others not at all, apart from type E2.
     Query(
         Metric.MEMORY, "GiB", "agent.googleapis.com/memory/bytes_used", factor=2.0**-30, peaks=True,
@@ -70,10 +69,11 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Gcp:
+class Gcp(Polled):
     """Reads Cloud Monitoring time series, aligned by the server; every field is a setting of `[source.NAME]`.
 
-    Credentials are those of the machine (application default credentials), or a token.
+    Credentials are those of the machine (application default credentials), or a token. Cloud Monitoring keeps
+    six weeks.
     """
 
     projects: tuple[str, ...]
@@ -86,57 +86,26 @@ class Gcp:
     """Of Cloud Monitoring; a loopback address is reached without encryption."""
     compute_endpoint: str = "compute.googleapis.com"
     """Of Compute Engine; a loopback address is reached without encryption."""
-    step: str = "5m"
-    """Length of an interval, a minute or more."""
-    settle: str = "10m"
-    """Intervals that ended less than this ago are left for the next pull: metrics are late."""
-    history_days: float = 14.0
-    """How far back the first pull goes; Cloud Monitoring keeps six weeks."""
-    timeout: float = 30.0
-    """Seconds to wait for one reply."""
-    time_limit: float = 1_800.0
-    """Seconds that one pull may take altogether."""
-
-    resumes: ClassVar[bool] = True
-    """It is asked for what is new since its last pull."""
 
     def __post_init__(self) -> None:
         if not self.projects:
             raise ConfigError("projects: none is named")
-        for name in ("step", "settle"):
-            try:
-                length_of_time(getattr(self, name))
-            except ConfigError as error:
-                raise ConfigError(f"{name}: {error}") from error
-        if self.step_seconds % 60 or not self.step_seconds:
-            raise ConfigError(f"step: {self.step} is not a number of whole minutes")
-        if self.history_days <= 0:
-            raise ConfigError(f"history_days: {self.history_days:g} is not above 0")
+        Polled.__post_init__(self)
 
-    @property
-    def step_seconds(self) -> int:
-        """The grid of its samples."""
-        return round(length_of_time(self.step).total_seconds())
+    def targets(self) -> dict[str, Source]:
+        """Each project as a source of its own."""
+        return {project: replace(self, projects=(project,)) for project in self.projects}
 
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
-        now, step = datetime.now(UTC), self.step_seconds
-        window = window or Window(now - timedelta(days=self.history_days), now)
-        settled = min(window.end, now - length_of_time(self.settle))
-        first = -int(-window.start.timestamp() // step) * step
-        last = int(settled.timestamp() // step) * step
-        deadline = time.monotonic() + self.time_limit
+        asked = self.asked(window)
         with _explained(self.monitoring_endpoint):
             client = self._monitoring()
         for project in self.projects:
             machines = {(one.zone, one.name): one for one in self._machines(project)}
             for query in QUERIES:
-                for at in range(first, last, SLOTS_AT_ONCE * step):
-                    if time.monotonic() > deadline:
-                        raise SourceUnavailable(f"{project}: not done within {self.time_limit:g} s")
-                    yield self._batch(
-                        client, project, query, machines, at, min(at + SLOTS_AT_ONCE * step, last)
-                    )
+                for at, until in asked.parts(SLOTS_AT_ONCE, project):
+                    yield self._batch(client, project, query, machines, at, until)
 
     def inventory(self) -> Inventory:
         """The machines of all projects with their sizes."""
@@ -155,13 +124,7 @@ class Gcp:
             for metric, amount in ((Metric.CPU, one.cores), (Metric.MEMORY, one.memory_gib))
             if amount is not None
         ]
-        names = ("resource", "kind", "service", "provider", "site", "instance_type", "labels")
-        return Inventory(
-            resources=pl.DataFrame(resources, schema={name: RESOURCE_SCHEMA[name] for name in names}),
-            capacities=pl.DataFrame(
-                sizes, schema={name: CAPACITY_SCHEMA[name] for name in ("resource", "metric", "capacity")}
-            ),
-        )
+        return inventory_of(resources, sizes)
 
     def _batch(
         self,
@@ -182,23 +145,22 @@ class Gcp:
         strangers: dict[str, int] = {}
         for (zone, name, at), amount in mean.items():
             machine = machines.get((zone, name))
-            if machine is None or (query.of_cores and machine.cores is None):
+            if machine is None:
                 strangers[f"{zone}/{name}"] = strangers.get(f"{zone}/{name}", 0) + 1
                 continue
-            factor = query.factor * (machine.cores or 1.0 if query.of_cores else 1.0)
             high = peak.get((zone, name, at))
-            held = {Metric.CPU: machine.cores, Metric.MEMORY: machine.memory_gib}.get(Metric(query.metric))
-            value = amount * factor
+            held = machine.memory_gib if query.metric == Metric.MEMORY else None
+            value = amount * query.factor
             rows.append(
                 (
                     at * 1_000_000, name, str(query.metric), value,
-                    None if high is None else max(high * factor, value), held, query.unit,
+                    None if high is None else max(high * query.factor, value), held, query.unit,
                 )
             )  # fmt: skip
         bad = [
             (
                 None,
-                "a machine that is not there any more has no known size",
+                "the machine is not there any more",
                 f"{query.type} {name}: {count} points",
             )
             for name, count in sorted(strangers.items())
@@ -332,20 +294,16 @@ def _explained(where: str) -> Iterator[None]:
     except ImportError as error:
         raise SourceError(missing) from error
     except auth_exceptions.TransportError as error:
-        raise SourceUnavailable(f"{where}: cannot be reached: {_line(error)}") from error
+        raise SourceUnavailable(f"{where}: cannot be reached: {one_line(error)}") from error
     except auth_exceptions.GoogleAuthError as error:
-        raise SourceError(f"{where}: no credentials, or refused: {_line(error)}") from error
+        raise SourceError(f"{where}: no credentials, or refused: {one_line(error)}") from error
     except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
-        raise SourceUnavailable(f"{where}: {_line(error)}") from error
+        raise SourceUnavailable(f"{where}: {one_line(error)}") from error
     except exceptions.GoogleAPIError as error:
-        raise SourceError(f"{where}: {_line(error)}") from error
+        raise SourceError(f"{where}: {one_line(error)}") from error
     except (web_exceptions.JSONDecodeError, ParseError, DecodeError) as error:
-        raise SourceError(f"{where}: the reply cannot be read: {_line(error)}") from error
+        raise SourceError(f"{where}: the reply cannot be read: {one_line(error)}") from error
     except web_exceptions.RequestException as error:
-        raise SourceUnavailable(f"{where}: cannot be reached: {_line(error)}") from error
+        raise SourceUnavailable(f"{where}: cannot be reached: {one_line(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(f"{where}: the reply cannot be read: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(f"{where}: the reply cannot be read: {one_line(error)}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from data.frames import Batch, Inventory
@@ -44,3 +44,26 @@ class Confirmed(Protocol):
     def loaded(self, batch: Batch) -> None:
         """Called with each batch of `pull` once the store has it; never in a dry run."""
         ...
+
+
+@runtime_checkable
+class Targeted(Protocol):
+    """A source of several systems that fail and lag each by itself: regions, subscriptions, projects."""
+
+    def targets(self) -> Mapping[str, Source]:
+        """Each of them as a source of its own, by a name that stays the same."""
+        ...
+
+
+def tells_of_resources(source: Source) -> bool:
+    """Whether it knows resources, by itself or with the samples it brings (`Batch.inventory`)."""
+    return isinstance(source, InventorySource) or bool(getattr(source, "brings_inventory", False))
+
+
+def targets_of(source: Source) -> dict[str | None, Source]:
+    """The targets of a source by name, or itself under None."""
+    if not isinstance(source, Targeted):
+        return {None: source}
+    targets: dict[str | None, Source] = {}
+    targets.update(source.targets().items())
+    return targets

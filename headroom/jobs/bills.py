@@ -12,7 +12,7 @@ from typing import Any
 from data.billing import BillLoaded
 from data.errors import ConfigError, HeadroomError, UnknownName
 from data.loading import Loaded
-from headroom.jobs.ingest import SourceSummary
+from headroom.jobs.pulling import SourceSummary
 from headroom.jobs.run import Run
 from headroom.progress import Advance
 from headroom.settings import Settings

@@ -5,8 +5,9 @@ from __future__ import annotations
 from headroom.jobs.bills import configured_bills, load_bills
 from headroom.jobs.decide import decide
 from headroom.jobs.forecast import forecast
-from headroom.jobs.ingest import SourceSummary, ingest
+from headroom.jobs.ingest import ingest
 from headroom.jobs.publish import publish
+from headroom.jobs.pulling import SourceSummary
 from headroom.jobs.replay import replay_as_set
 from headroom.jobs.run import Run
 from headroom.jobs.verify import verify

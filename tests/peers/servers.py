@@ -87,9 +87,9 @@ def answers(url: str) -> Callable[[], bool]:
 
 @contextmanager
 def prometheus(
-    folder: Path, config: str, *, port: int | None = None, retention: str = "10y"
+    folder: Path, config: str, *more: str, port: int | None = None, retention: str = "10y"
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Prometheus with its data in folder/data; gives its address and process."""
+    """A Prometheus with its data in folder/data and `more` options; gives its address and process."""
     port = port or free_port()
     (folder / "prometheus.yml").write_text(config)
     arguments = [
@@ -99,6 +99,7 @@ def prometheus(
         f"--storage.tsdb.retention.time={retention}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
+        *more,
     ]
     url = f"http://127.0.0.1:{port}"
     with running(arguments, folder / "prometheus.log", answers(f"{url}/-/ready")) as process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,13 @@ import polars as pl
 import pytest
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
+from data.loading import Loaded
 from data.series import Window
+from data.store import Store
+from headroom.jobs.ingest import ingest
+from headroom.jobs.pulling import stated_capacities
+from headroom.jobs.run import Run
+from headroom.settings import load
 from ingest.aws import Aws
 from ingest.intake import intake
 from tests.peers.servers import free_port
@@ -107,7 +114,9 @@ def aws() -> Iterator[tuple[str, dict[str, str]]]:
 
 def test_amounts_peaks_and_capacities(aws: tuple[str, dict[str, str]]) -> None:
     url, names = aws
-    batches = [intake(batch, now=datetime.now(UTC)) for batch in Aws((REGION,), endpoint_url=url).pull(HOUR)]
+    source = Aws((REGION,), endpoint_url=url)
+    sizes = stated_capacities(source.inventory().capacities)
+    batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
     samples = pl.concat(batch.samples for batch in batches)
     assert sum(batch.rejected.height for batch in batches) == 0
     assert samples.filter(pl.col("metric") == "cpu").height == 24
@@ -120,8 +129,8 @@ def test_amounts_peaks_and_capacities(aws: tuple[str, dict[str, str]]) -> None:
         # 40 % of 2 cores, 25 % of 8 GiB; five readings of 7.5 MB in 5 minutes are 1 Mbit/s
         (machine, "cpu"): (pytest.approx(0.8), pytest.approx(1.2), 2.0),
         (machine, "memory"): (pytest.approx(2.0), pytest.approx(3.0), 8.0),
-        (machine, "network_in"): (pytest.approx(1.0), None, 750.0),
-        (volume, "network_in"): (pytest.approx(1.0), None, pytest.approx(250 * 2**20 * 8 / 1e6)),
+        (machine, "network_in"): (pytest.approx(1.0), None, None),
+        (volume, "network_in"): (pytest.approx(1.0), None, None),
         ("orders", "cpu"): (pytest.approx(0.2), pytest.approx(0.3), 2.0),
         # the least that was free is the most that was used
         ("orders", "storage"): (pytest.approx(40.0), pytest.approx(70.0), 100.0),
@@ -142,8 +151,15 @@ def test_inventory(aws: tuple[str, dict[str, str]]) -> None:
     assert '"Name": "web-1"' in machine["labels"]
     assert rows["orders"]["kind"] == "database" and rows["front"]["kind"] == "endpoint"
     assert [row["kind"] for row in rows.values()].count("vm") == 1, "terminated machines are gone"
-    sizes = inventory.capacities.filter(pl.col("resource") == names["volume"])
-    assert sizes.select("metric", "capacity").rows() == [("storage", 100.0)]
+    sizes = inventory.capacities.rows_by_key(["resource", "metric"], named=True, unique=True)
+    assert sizes[names["volume"], "storage"]["capacity"] == 100.0
+    assert sizes[names["volume"], "network_in"]["capacity"] == pytest.approx(250 * 2**20 * 8 / 1e6)
+    assert sizes[names["machine"], "cpu"]["capacity"] == 2.0
+    assert sizes[names["machine"], "network_out"]["capacity"] == 750.0
+    # It has had that size since it was started, at the latest.
+    started = sizes[names["machine"], "cpu"]["valid_from"]
+    assert timedelta(0) < datetime.now(UTC) - started < timedelta(minutes=10)
+    assert sizes["orders", "cpu"]["valid_from"] is None
 
 
 def test_a_long_window_is_asked_in_parts(
@@ -173,3 +189,35 @@ def test_what_goes_wrong_is_said(aws: tuple[str, dict[str, str]], monkeypatch: p
         Aws((REGION,), services=("ecs",))
     with pytest.raises(ConfigError, match="whole minutes"):
         Aws((REGION,), step="30s")
+
+
+def test_what_was_measured_before_a_resize_is_of_the_size_of_its_time(tmp_path: Path) -> None:
+    """40 % of 2 cores stay 0.8 cores when the machine has 4 by now, and is read again."""
+    import boto3
+
+    with account() as (url, names):
+        where = f'endpoint_url = "{url}"\nregions = ["{REGION}"]\nservices = ["ec2"]\n'
+        (tmp_path / "headroom.toml").write_text(f'[source.cloud]\nkind = "aws"\n{where}')
+        chosen = load(tmp_path / "headroom.toml", {})
+
+        def pulled() -> tuple[Loaded, list[float], float]:
+            """What was loaded, the demands, and the size of today."""
+            with Store.open(chosen.store_path) as store:
+                run = Run(chosen, store, datetime.now(UTC), "run")
+                (summary,) = ingest(run, since=HOUR.start, until=HOUR.end)
+                of = {"resource": names["machine"], "metric": "cpu"}
+                assert summary.error is None
+                values = store.frame("samples_of", **of)["value"].unique().to_list()
+                return summary.loaded, values, store.frame("capacities_of", **of)["capacity"][-1]
+
+        first, values, size = pulled()
+        assert (first.new, values, size) == (36, [pytest.approx(0.8)], 2.0)
+        ec2 = boto3.client("ec2", endpoint_url=url, region_name=REGION, aws_access_key_id="test",
+                           aws_secret_access_key="test")  # fmt: skip
+        machine = names["machine"]
+        ec2.stop_instances(InstanceIds=[machine])
+        ec2.modify_instance_attribute(InstanceId=machine, InstanceType={"Value": "m5.xlarge"})
+        ec2.start_instances(InstanceIds=[machine])
+        again, values, size = pulled()
+        assert (again.new, again.replaced, again.unchanged) == (0, 0, 36)
+        assert (values, size) == ([pytest.approx(0.8)], 4.0)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from data.errors import UnknownName
+from data.frames import RESOURCE_SCHEMA
 from data.store import Store
 from headroom.jobs.ingest import ingest
+from headroom.jobs.inventory import completed
 from headroom.jobs.run import Run
 from headroom.settings import Settings, load
 from headroom.sources import configured
@@ -61,6 +64,48 @@ def test_a_source_brings_its_inventory(tmp_path: Path) -> None:
         kinds = dict(store._connection.execute("SELECT resource, kind FROM resources").fetchall())
     assert kinds["this"] == "server"
     assert set(kinds.values()) <= {"server", "volume"}
+
+
+def test_what_people_wrote_down_wins_and_what_they_left_open_is_filled(tmp_path: Path) -> None:
+    """The host says it is a server; the file says whose it is. No run makes a version more than the first."""
+    (tmp_path / "resources.csv").write_text("resource,kind,service,site\nthis,vm,shop,\nthat,vm,shop,attic\n")
+    (tmp_path / "services.csv").write_text("service,team\nshop,blue\n")
+    files = '[inventory]\nresources = ["resources.csv"]\nservices = ["services.csv"]\n'
+    host = '[source.here]\nkind = "host"\nname = "this"\ninterval = 0.1\ncount = 1\n'
+    chosen = settings(tmp_path, files + host)
+    now = datetime.now(UTC)
+    with Store.open(chosen.store_path) as store:
+        for number in range(3):
+            (summary,) = ingest(Run(chosen, store, now + timedelta(minutes=number), str(number)))
+            assert summary.error is None
+            rows = store.frame("resource_versions").filter(pl.col("resource").is_in(["this", "that"]))
+            told = rows.select("resource", "kind", "service", "site").rows()
+            assert sorted(told) == [("that", "vm", "shop", "attic"), ("this", "vm", "shop", None)]
+
+
+def test_a_cell_that_the_file_leaves_empty_is_filled_by_the_source() -> None:
+    stated = frame(
+        [
+            {"resource": "a", "kind": "vm", "service": "shop"},
+            {"resource": "b", "kind": "vm", "site": "attic"},
+            {"resource": "b", "kind": "vm", "valid_from": START},
+        ]
+    )
+    found = [
+        frame([{"resource": "a", "kind": "server", "service": "other", "instance_type": "m5.large"}]),
+        frame([{"resource": "b", "kind": "server", "site": "cellar", "provider": "aws"}]),
+        frame([{"resource": "a", "kind": "server", "instance_type": "old", "provider": "aws"}]),
+    ]
+    rows = completed(stated, found).select("resource", "kind", "service", "site", "provider", "instance_type")
+    assert rows.rows() == [
+        ("a", "vm", "shop", None, "aws", "m5.large"),
+        ("b", "vm", None, "attic", "aws", None),
+        ("b", "vm", None, None, None, None),  # history stays as it was written
+    ]
+
+
+def frame(rows: list[dict[str, object]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=RESOURCE_SCHEMA)
 
 
 def test_a_source_whose_inventory_cannot_be_read_says_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("azure.monitor.querymetrics", reason="needs the extra `azure
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.series import Window
+from headroom.jobs.pulling import stated_capacities
 from ingest.azure import Azure
 from ingest.intake import intake
 from tests.standin import Asked, Reply, standing_in
@@ -37,7 +38,8 @@ def at(url: str, **settings: Any) -> Azure:
 
 
 def test_amounts_peaks_and_capacities(source: Azure) -> None:
-    (batch,) = (intake(one, now=datetime.now(UTC)) for one in source.pull(HOUR))
+    sizes = stated_capacities(source.inventory().capacities)
+    (batch,) = (intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR))
     assert batch.rejected.is_empty() and batch.samples.height == 4 * 12
     found = {
         row["metric"]: (row["value"], row["value_max"], row["capacity"])

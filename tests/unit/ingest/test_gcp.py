@@ -13,6 +13,7 @@ pytest.importorskip("google.cloud.monitoring_v3", reason="needs the extra `gcp`"
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.series import Window
+from headroom.jobs.pulling import stated_capacities
 from ingest.gcp import Gcp
 from ingest.intake import intake
 from tests.standin import Reply, standing_in
@@ -33,7 +34,8 @@ def source() -> Iterator[Gcp]:
 
 
 def test_amounts_peaks_and_capacities(source: Gcp) -> None:
-    batches = [intake(batch, now=datetime.now(UTC)) for batch in source.pull(HOUR)]
+    sizes = stated_capacities(source.inventory().capacities)
+    batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
     assert sum(batch.rejected.height for batch in batches) == 0
     samples = pl.concat(batch.samples for batch in batches)
     assert samples.height == 4 * 12
