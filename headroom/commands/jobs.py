@@ -11,7 +11,7 @@ from headroom.commands.options import SettingsFile, Since, Until, moment, opened
 
 if TYPE_CHECKING:
     from headroom.jobs.backtest import Grain
-    from headroom.jobs.ingest import SourceSummary
+    from headroom.jobs.pulling import SourceSummary
 
 
 def ingest(
