@@ -16,6 +16,7 @@ from flask import Flask, request
 from dashboard import shell
 from dashboard.downloads import add_downloads
 from dashboard.headers import add_headers
+from dashboard.methods import method
 from dashboard.page import Page
 from dashboard.pages import PAGES
 from dashboard.palette import LIGHT, PALETTES
@@ -99,7 +100,7 @@ def render(published: Published, href: str, theme: str, now: datetime) -> tuple[
     query = dict(parse_qsl(address.query))
     known = {page.path: page for page in PAGES}
     chosen = known.get(path)
-    view = None
+    view, whole = None, False
     try:
         palette = PALETTES.get(theme, LIGHT)
         view = View(published.estate(), place_of(query), now, palette, published.state, published.pricer)
@@ -107,6 +108,7 @@ def render(published: Published, href: str, theme: str, now: datetime) -> tuple[
             raise UnknownName("page", path, known)
         own = {key: value for key, value in query.items() if key not in PLACE}
         body = chosen.layout(view, **own)
+        whole = not view.resources.is_empty()
     except StoreUnavailable as error:
         body = unpublished(error)
     except UnknownName as error:
@@ -118,7 +120,8 @@ def render(published: Published, href: str, theme: str, now: datetime) -> tuple[
         log.exception("page %s failed", href)
         body = failed("a fault in the program; the server's log has the details")
     title = _title(chosen, query)
-    body = html.Div(body, className="titled", **named({"data-title": f"{title} · Headroom"}))
+    how = method(path, view) if chosen is not None and view is not None and whole else None
+    body = html.Div([body, how], className="titled", **named({"data-title": f"{title} · Headroom"}))
     return (
         body,
         shell.rail(PAGES, chosen, view),

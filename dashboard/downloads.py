@@ -67,5 +67,12 @@ def _csv(frame: pl.DataFrame) -> bytes:
 
 def _xlsx(frame: pl.DataFrame, name: str) -> bytes:
     file = io.BytesIO()
+    # A workbook has no time zones: the column says which one it is.
+    moments = [
+        column for column, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone
+    ]
+    frame = frame.with_columns(pl.col(moments).dt.convert_time_zone("UTC").dt.replace_time_zone(None)).rename(
+        {column: f"{column} UTC" for column in moments}
+    )
     frame.write_excel(file, worksheet=name, autofit=True, freeze_panes=(1, 0))
     return file.getvalue()

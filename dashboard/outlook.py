@@ -18,6 +18,9 @@ from data.series import UNITS
 SOON = 90
 """Days ahead that count as soon: a quarter, the usual time between asking for hardware and having it."""
 
+UNKNOWN = "nothing is known yet about when capacity runs out"
+"""Said where nothing was forecast: silence is no promise."""
+
 Row = Mapping[str, Any]
 
 
@@ -83,6 +86,8 @@ def headline(rows: pl.DataFrame, today: date, noun: str, owner: str | None = Non
         rows: of exhaustion; a subject is a `noun`.
         owner: column with the service of each subject, to count those too.
     """
+    if rows.is_empty():
+        return UNKNOWN
     until = text.day_near(today + timedelta(days=SOON), today)
     due = runs_out_within(rows, today, SOON)
     out = due.filter(pl.col("state") == "exhausted_now")

@@ -17,6 +17,9 @@ from dashboard.view import View
 Child: TypeAlias = Component | str | int | float | None
 Children: TypeAlias = Child | Sequence[Child]
 
+LONG = 24
+"""Characters from which on a name may be cut short in a table."""
+
 GRAPH_CONFIG: Any = {
     "displaylogo": False,
     "displayModeBar": "hover",
@@ -69,7 +72,9 @@ def columns(*parts: Child, className: str = "") -> Component:
 
 
 def link(words: Children, href: str, className: str = "", title: str | None = None) -> Component:
-    """A link within the dashboard (followed without loading the page anew)."""
+    """A link within the dashboard (followed without loading the page anew). A long name is told on hover."""
+    if title is None and isinstance(words, str) and len(words) > LONG:
+        title = words
     return html.A(words, href=href, className=className or None, title=title)
 
 

@@ -96,6 +96,14 @@
     go(url.pathname + url.search);
   });
 
+  // By keyboard: Enter in a cell of a grid follows its link, or opens its row.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.defaultPrevented || !event.target.classList) return;
+    if (!event.target.classList.contains("ag-cell")) return;
+    const way = event.target.querySelector("a[href]") || event.target;
+    way.click();
+  });
+
   // Quick filters above grids: typed words filter at once and stay in the address.
   document.addEventListener("input", (event) => {
     const box = event.target.closest && event.target.closest("[data-filters]");

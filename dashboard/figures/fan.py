@@ -83,7 +83,7 @@ def fan_chart(fan: Fan, palette: Palette) -> go.Figure:
         np.concatenate([fan.high, fan.capacity, fan.quantiles.get("q95", np.empty(0)), [0.0]]), initial=0.0
     )
     unit, size = text.scale(fan.unit, float(highest))
-    figure = blank(palette)
+    figure = blank(palette, bottom=42)
     unit_label(figure, unit, palette)
 
     last = fan.end
@@ -293,7 +293,7 @@ def _time(figure: go.Figure, fan: Fan, last: np.datetime64 | None, palette: Pale
         tickformatstops=[
             {"dtickrange": [None, 86_400_000], "value": "%H:%M\n%-d %b"},
             {"dtickrange": [86_400_000, "M1"], "value": "%-d %b"},
-            {"dtickrange": ["M1", None], "value": "%b %Y"},
+            {"dtickrange": ["M1", None], "value": "%b\n%Y"},
         ],
         hoverformat="%-d %b %Y %H:%M" if fan.grain == "hour" else "%-d %b %Y",
         nticks=6,

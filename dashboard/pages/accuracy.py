@@ -183,13 +183,25 @@ def _coverage(view: View, rows: pl.DataFrame) -> Component:
         view.palette,
     )
     return section(
-        "Did the bands hold?",
+        _held(sums),
         graph(figure, "Measured against promised coverage", 76 + 34 * sums.height, "coverage"),
         html.P(
             "A dot left of its dashed line: the band was too narrow; right of it: wider than needed.",
             className="caption",
         ),
     )
+
+
+def _held(sums: pl.DataFrame) -> str:
+    """`Bands held what they promised`, or the metric that is furthest from it."""
+    off = sums.with_columns(off=pl.col("coverage_80") - 0.8).drop_nulls("off")
+    if off.is_empty():
+        return "Did the bands hold?"
+    worst = off.sort(pl.col("off").abs(), descending=True).row(0, named=True)
+    if abs(worst["off"]) < 0.03:
+        return "The bands held what they promised"
+    how = "wider than needed" if worst["off"] > 0 else "too narrow"
+    return f"The bands of {text.metric(worst['metric'])} were {how}"
 
 
 def _makers(rows: pl.DataFrame) -> Component:

@@ -96,7 +96,29 @@ def _months(view: View) -> Component:
     swatches = [("past", "paid at the prices now")]
     if ahead.any():
         swatches.append(("ahead", "expected, with its range"))
-    return section("By month", key(*swatches), graph(figure, "Cost by month", 270), note="whole months")
+    return section(
+        _trend(totals), key(*swatches), graph(figure, "Cost by month", 270), note="by month, whole months"
+    )
+
+
+def _trend(totals: pl.DataFrame) -> str:
+    """`Spend rose by 1 % in 11 months and is expected to rise by 13 % in 12`: what the chart shows."""
+    past, ahead = totals.filter(~pl.col("is_forecast")), totals.filter(pl.col("is_forecast"))
+    parts = []
+    if past.height > 1 and past["cost"][0]:
+        share = past["cost"][-1] / past["cost"][0] - 1
+        parts.append(f"{_moved(share, 'rose', 'fell')} in {text.plural(past.height - 1, 'month')}")
+    if ahead.height and past.height and past["cost"][-1]:
+        share = ahead["cost"][-1] / past["cost"][-1] - 1
+        verb = _moved(share, "rise", "fall")
+        parts.append(f"is expected to {verb} in {text.plural(ahead.height, 'month')}")
+    return f"Spend {' and '.join(parts)}" if parts else "Spend by month"
+
+
+def _moved(share: float, up: str, down: str) -> str:
+    if abs(share) < 0.005:
+        return "stayed the same" if up == "rose" else "stay the same"
+    return f"{up if share > 0 else down} by {text.percent(abs(share), 0)}"
 
 
 def _ledger(view: View) -> Component:

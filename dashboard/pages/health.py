@@ -72,7 +72,8 @@ def answer(view: View, by_resource: pl.DataFrame, silent: pl.DataFrame, unseen: 
     """`824 of 830 resources reported in the last 24 hours; 6 are silent; 120 rows were rejected.`"""
     total = by_resource.height
     if silent.is_empty():
-        words = f"All {text.plural(total, 'resource')} reported in the last {SILENT_HOURS} hours"
+        all_of = "The only resource" if total == 1 else f"All {text.plural(total, 'resource')}"
+        words = f"{all_of} reported in the last {SILENT_HOURS} hours"
     else:
         heard = f"{total - silent.height:,} of {text.plural(total, 'resource')}"
         words = f"{heard} reported in the last {SILENT_HOURS} hours"

@@ -63,7 +63,8 @@ def answer(view: View) -> str:
     paid = total(view.resources["monthly_cost"])
     unused = total(view.resources["unused_cost"])
     if not paid:
-        return f"{first}; no prices are known yet."
+        known = view.resources["monthly_cost"].count()
+        return f"{first}; {'every known price is 0' if known else 'no prices are known yet'}."
     if unused <= 0:
         return (
             f"{first}; all of {text.money(paid, view.estate.currency)} a month is paid for capacity in use."
@@ -81,7 +82,10 @@ def _runs_out(view: View) -> Component:
     )
     if rows.is_empty():
         return section(
-            "Runs out next", html.P("Nothing is expected to run out within a year.", className="caption")
+            "Runs out next",
+            html.P("Nothing is expected to run out within a year.", className="caption")
+            if forecast_here(view)
+            else nothing("Not forecast yet.", "Dates are made by the forecast job.", "headroom run"),
         )
     days = axis_days(rows, today, AXES)
     body: list[list[Children]] = [
@@ -109,6 +113,11 @@ def _runs_out(view: View) -> Component:
             view.link("/runway"),
         ),
     )
+
+
+def forecast_here(view: View) -> bool:
+    """True where anything was forecast here."""
+    return not view.exhaustion("resource").is_empty()
 
 
 def _money(view: View) -> Component:

@@ -111,13 +111,18 @@ def answer(view: View, here: pl.DataFrame) -> str:
     """`63 changes would save EUR 14,100 a month; 5 are needed to stay safe.`"""
     saving = here.filter(TABS["worth"] | TABS["idle"])
     needed = here.filter(TABS["needed"])
+    if not here["action"].count():
+        return "No resource here was sized yet; `headroom run` does it."
     if not saving.height and not needed.height:
         return "No change is needed, and none would pay."
     amount = total(saving["saving"])
     parts = []
     if saving.height:
+        what = f"{text.plural(saving.height, 'change')} would"
         money = text.money(amount, view.estate.currency)
-        parts.append(f"{text.plural(saving.height, 'change')} would save {money} a month")
+        parts.append(
+            f"{what} save {money} a month" if amount > 0 else f"{what} give back capacity without a price"
+        )
     if needed.height:
         cost = -total(needed["saving"])
         verb = "is" if needed.height == 1 else "are"

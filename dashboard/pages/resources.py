@@ -101,9 +101,14 @@ def answer(view: View, frame: pl.DataFrame, asked: dict[str, str]) -> str:
             if spare != 1
             else "1 holds more than it needs"
         )
-    if not parts:
-        return f"{of} none needs a change."
-    return f"{of}, {text.listing(parts)}."
+    unknown = counts.get("unknown", 0)
+    if unknown and unknown == frame.height:
+        return f"{of} nothing is known yet."
+    if unknown:
+        parts.append(f"{unknown:,} {'is' if unknown == 1 else 'are'} unknown")
+    if not (short or risky or spare):
+        return f"{of} none needs a change{f'; {parts[0]}' if parts else ''}."
+    return f"{of}, {text.listing(parts, 4)}."
 
 
 def shown(view: View, status: str = "", kind: str = "", service: str = "") -> pl.DataFrame:

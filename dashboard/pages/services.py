@@ -39,6 +39,7 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
         and (row.next_out["date_mid"] - today).days <= SOON
         and row.service not in now
     ]
+    they = "the only service runs" if len(rows) == 1 else f"the {len(rows)} services run"
     of = f"of {text.plural(len(rows), 'service')}"
     if now:
         answer = (
@@ -49,11 +50,14 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
             if soon
             else f"; no other runs out of anything within {SOON} days."
         )
+    elif view.exhaustion("resource").is_empty() and view.exhaustion("service").is_empty():
+        answer = f"Nothing is known yet about when {they} out of capacity; `headroom run` forecasts it."
     elif soon:
         runs = "runs" if len(soon) == 1 else "run"
         answer = f"{len(soon)} {of} {runs} out of something within {SOON} days: {text.listing(soon)}."
     else:
-        answer = f"All {len(rows)} services have the capacity they need for the next {SOON} days."
+        all_have = "The only service has" if len(rows) == 1 else f"All {len(rows)} services have"
+        answer = f"{all_have} the capacity needed for the next {SOON} days."
     return page(
         answer,
         section(

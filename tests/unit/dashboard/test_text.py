@@ -41,6 +41,12 @@ def test_numbers_are_short_and_have_no_exponent(
     assert value >= 10_000 or len(words) <= 7
 
 
+def test_sentences_of_models_are_said_as_people_say_them() -> None:
+    said = text.sentence("cpu moved from about 3.39e+03 to 4.2e-02 cores in 9% of hours")
+    assert said == "CPU moved from about 3,390 to 0.042 cores in 9 % of hours."
+    assert text.readable("release 1e4, 5 % of network_in") == "release 10,000, 5 % of network in"
+
+
 def test_amounts_of_a_capacity_share_its_unit() -> None:
     assert text.of(3.2, 8, "cores") == "3.2 of 8 cores"
     assert text.of(12_902, 16_384, "GiB") == "12.6 of 16 TiB"
