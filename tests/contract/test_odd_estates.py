@@ -51,7 +51,7 @@ ODD = {
     ),
     "of one": (
         *(f"DELETE FROM {table} WHERE resource <> 'web-2'" for table in NAMED if table != "series"),
-        "DELETE FROM exhaustion WHERE subject <> 'web-2'",
+        "DELETE FROM exhaustion WHERE subject <> 'web'",
         "DELETE FROM forecast_series WHERE subject NOT IN ('web-2', 'web')",
         "DELETE FROM services WHERE service <> 'web'",
     ),
