@@ -49,6 +49,7 @@ def learn(
         bands = Calibration.none().quantiles(drawn.paths, drawn.centre, _LEVELS, stock)
         miss = _relative_miss(pool[moving, cut : cut + ahead], bands)
         miss[~reported[moving, cut : cut + ahead]] = np.nan
+        miss[drawn.cyclic] = np.nan
         for b, (first, last) in enumerate(BANDS[:3]):
             if ahead >= min(last, 2 * first - 2 if b == 2 else last):
                 misses[b].append(miss[:, first - 1 : last].ravel())

@@ -13,6 +13,8 @@ from models.planning.analogue_paths import Analogues
 from models.planning.change_paths import change_paths
 from models.planning.ensemble import LevelEnsemble
 from models.planning.growth import SteadyGrowth
+from models.planning.purges import SHARE as CYCLE_SHARE
+from models.planning.purges import Cycles
 from models.planning.week_profile import WEEK, ahead, behind, relative_week
 
 ANALOGUE_SHARE = 1 / 3
@@ -30,6 +32,8 @@ class Drawn:
     """(n, horizon) the ensemble, with growth where it is steady."""
     growing: NDArray[np.bool_]
     """(n,) series that follow a trend."""
+    cyclic: NDArray[np.bool_]
+    """(n,) stocks whose paths repeat past cycles; their bands are the paths' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,32 @@ class Mixture:
             changes += _towards(middle, changes)[:, None].astype(np.float32)
         paths[:, analogues:] = changes
         paths *= days[:, None].astype(np.float32)
+        cyclic = self._cycles(demand, ~growth.steady, paths, seeds)
         paths, centre = growth.onto(paths, centre, seeds)
         paths[floor] = np.maximum(paths[floor], 0)
-        return Drawn(paths, centre, growth.steady)
+        return Drawn(paths, centre, growth.steady, cyclic)
+
+    def _cycles(
+        self,
+        demand: FloatArray,
+        asked: NDArray[np.bool_],
+        paths: NDArray[np.float32],
+        seeds: NDArray[np.uint64],
+    ) -> NDArray[np.bool_]:
+        """(n,) stocks that are cleaned up regularly; most of their paths become past cycles."""
+        cyclic = np.zeros(len(demand), bool)
+        if not self.ensemble.stock:
+            return cyclic
+        samples, horizon = paths.shape[1:]
+        # Every few samples one keeps its path, of both kinds alike.
+        counted = np.floor(np.arange(samples + 1) * CYCLE_SHARE)
+        chosen = np.flatnonzero(np.diff(counted) > 0)
+        for i in np.flatnonzero(asked):
+            cycles = Cycles.of(demand[i])
+            if cycles is not None:
+                cyclic[i] = True
+                paths[i, chosen] = cycles.paths(horizon, seeds[i : i + 1], len(chosen))
+        return cyclic
 
 
 def _towards(centre: FloatArray, changes: NDArray[np.float32]) -> FloatArray:

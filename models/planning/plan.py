@@ -22,6 +22,7 @@ from models.planning.preparation import Prepared, block_lengths, prepare
 
 MADE_BY = "planning"
 GROWING = "planning (steady growth)"
+CLEANED = "planning (regular clean-up)"
 CONSTANT = "planning (constant)"
 FALLBACK = "recent days (fallback)"
 NO_FALLBACK = "none"
@@ -44,10 +45,14 @@ class _Chunk:
     floor: NDArray[np.bool_]
     """(len(rows),) series that have never been negative."""
     made_by: list[str]
+    cyclic: NDArray[np.bool_] | None = None
+    """(len(rows),) series whose bands are the paths' own; None = none of them."""
 
     def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """(len(rows), horizon, len(levels))"""
         answer = self.calibration.quantiles(self.paths, self.centre, levels, self.stock)
+        if self.cyclic is not None and self.cyclic.any():
+            answer[self.cyclic] = at_levels(sort_samples(self.paths[self.cyclic]), levels)
         answer[self.floor] = np.maximum(answer[self.floor], 0)
         return answer
 
@@ -264,8 +269,11 @@ def _chunks(
                 paths = drawn.paths * scale[rows, None, None].astype(np.float32)
                 centre = drawn.centre * scale[rows, None]
                 paths, centre = outlook.onto(rows, paths, centre, own[rows], floor[rows])
-                made_by = [GROWING if growing else MADE_BY for growing in drawn.growing]
-                yield _Chunk(rows, paths, centre, calibration, stock, floor[rows], made_by)
+                made_by = [
+                    GROWING if growing else CLEANED if cyclic else MADE_BY
+                    for growing, cyclic in zip(drawn.growing, drawn.cyclic, strict=True)
+                ]
+                yield _Chunk(rows, paths, centre, calibration, stock, floor[rows], made_by, drawn.cyclic)
 
 
 def _cut(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
