@@ -125,6 +125,56 @@ def test_provisioning_opens_the_proof_of_a_row(tab: Visit) -> None:
     expect(detail).to_have_count(0)
 
 
+def test_wide_tables_fit_the_window_and_show_whole_sentences(tab: Visit) -> None:
+    for path, grid in (("/provisioning?tab=all", "provisioning-grid"), ("/resources", "resources-grid")):
+        tab.open(path)
+        tab.page.locator(".ag-center-cols-container .ag-row").first.wait_for()
+        view = tab.page.locator(f"#{grid} .ag-center-cols-viewport")
+        assert view.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), f"{path} scrolls sideways"
+        heads = tab.page.locator(f"#{grid} .ag-header-cell-text")
+        assert all(text.evaluate("one => one.scrollWidth <= one.clientWidth + 1") for text in heads.all()), (
+            f"a header of {path} is cut"
+        )
+        cut = tab.page.locator(f"#{grid} .sentence .ag-cell-value")
+        assert cut.count() and not any(
+            one.evaluate("one => one.scrollHeight > one.clientHeight + 1") for one in cut.all()
+        )
+
+
+def test_a_grid_works_by_keyboard(tab: Visit) -> None:
+    tab.open("/provisioning?tab=worth")
+    tab.page.locator(".ag-row").filter(has_text="web-1").locator("[col-id=change]").click()
+    expect(tab.page.locator("#detail")).to_contain_text("web-1")
+    tab.page.locator("#detail").get_by_role("link", name="Close").click()
+    expect(tab.page.locator("#detail")).to_have_count(0)
+    tab.page.locator(".ag-header-cell[col-id=resource]").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+        tab.page.keyboard.press(key)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#detail")).to_contain_text("web-2")
+    tab.page.go_back()
+    expect(tab.page.locator("#detail")).to_have_count(0)
+
+
+def test_a_file_holds_what_the_words_leave(tab: Visit) -> None:
+    tab.open("/resources")
+    tab.page.locator("input#resources-grid-words, #resources-grid-words input").first.fill("orders database")
+    expect(tab.page.locator(".ag-center-cols-container .ag-row")).to_have_count(2)
+    with tab.page.expect_download() as started:
+        tab.page.get_by_role("link", name="CSV").click()
+    lines = started.value.path().read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["resource", "orders-db-1", "orders-db-2"]
+
+
+def test_every_page_says_how_its_numbers_are_made(tab: Visit) -> None:
+    tab.open("/runway")
+    tab.page.locator(".method summary").focus()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(".method")).to_contain_text("until they reach usable capacity for the first time")
+    expect(tab.page.locator(".method")).to_contain_text("What is held less the reserve of 10 %.")
+    expect(tab.page.locator(".method")).to_contain_text("Run 20261120T001500-test")
+
+
 def test_runway_limits_to_a_metric_and_shows_services(tab: Visit) -> None:
     tab.open("/runway")
     rows = tab.page.locator("tbody tr")
