@@ -11,9 +11,15 @@ BENCHMARKS = {
     "forecasting": "hourly forecasts: accuracy against naives and named models, cost per series",
     "planning": "daily forecasts to a year, exhaustion, reliability, false alarms",
     "sizing": "sizing policies: frontier, calibration, peers at their own breach",
+    "decide": "findings, recommendations, alternatives and the plan of 10,000 resources",
     "store": "loading, ticks, rollups, bytes per sample",
     "reading": "reading files against DuckDB's reader",
+    "receiver": "taking in and loading what is pushed, against plain append and fsync",
+    "fuzz": "10,000 mutated files and 10,000 payloads",
 }
+
+MODULES = {"decide": "deciding"}
+"""Where the module has another name than the benchmark."""
 
 
 def main() -> int:
@@ -33,7 +39,9 @@ def main() -> int:
         print(f"\n=== {name}: {BENCHMARKS[name]} ===", flush=True)
         started = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{name}", *options], env=environ, check=False
+            [sys.executable, "-m", f"benchmarks.{MODULES.get(name, name)}", *options],
+            env=environ,
+            check=False,
         )
         failed += done.returncode != 0
         print(f"--- {name} took {time.perf_counter() - started:.0f} s", flush=True)

@@ -12,6 +12,7 @@ constraint, and the same input gives the same plan.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -20,6 +21,7 @@ from data.plan import LeftOut, Plan, Proposal
 
 ZERO = Decimal(0)
 
+_BILLION = 10**9
 _ROUNDS = 20
 """Rounds of exchanges at most; fleets settle within three."""
 
@@ -86,13 +88,17 @@ class _Choice:
         self._holder: dict[str, str] = {}
         """Resource -> name of the proposal that changes it."""
         self._budget, self._per_window = risk_budget, per_window
+        self._risk = 0
+        """Of what is taken, in billionths: whole numbers add up the same in any order."""
+        self._in_window: Counter[str] = Counter()
+        self._by_saving: list[tuple[Decimal, str]] = []
+        """Saving and name of what is taken, the smallest first."""
 
     def add(self, proposal: Proposal) -> bool:
         """Takes a proposal if nothing stands against it."""
         if self.obstacle(proposal) is not None:
             return False
-        self.taken[proposal.name] = proposal
-        self._holder.update(dict.fromkeys(proposal.resources, proposal.name))
+        self._take(proposal)
         return True
 
     def exchange(self, proposal: Proposal) -> bool:
@@ -103,36 +109,53 @@ class _Choice:
         """
         if proposal.name in self.taken:
             return False
-        before = dict(self.taken)
         giving = [self.taken[name] for name in sorted(self._rivals(proposal))]
+        worth = _saving(proposal)
+        lost = sum((_saving(rival) for rival in giving), ZERO)
+        if lost >= worth or any(rival.required for rival in giving):
+            return False
         for rival in giving:
             self._drop(rival)
-        smallest = sorted(self.taken.values(), key=lambda p: (_saving(p), p.name))
-        for rival in smallest:
+        for rival in self._smallest(proposal):
+            lost += _saving(rival)
+            if lost >= worth:
+                break  # what is still larger would give way for less
+            self._drop(rival)
+            giving.append(rival)
             if self.obstacle(proposal) is None:
                 break
-            same_window = proposal.window is not None and rival.window == proposal.window
-            if not rival.required and (rival.risk > 0 or same_window):
-                self._drop(rival)
-                giving.append(rival)
-        pays = _saving(proposal) > sum((_saving(rival) for rival in giving), ZERO)
-        if pays and not any(rival.required for rival in giving) and self.add(proposal):
+        if lost < worth and self.add(proposal):
             return True
         for rival in giving:
-            self.taken[rival.name] = rival
-            self._holder.update(dict.fromkeys(rival.resources, rival.name))
-        assert self.taken == before
+            self._take(rival)
         return False
+
+    def _smallest(self, proposal: Proposal) -> list[Proposal]:
+        """What may give way for room in the risk or the window, the smallest savings first; only until they
+        are worth as much as the proposal. Nothing where there is room."""
+        if self.obstacle(proposal) is None:
+            return []
+        found: list[Proposal] = []
+        worth, lost = _saving(proposal), ZERO
+        for saving, name in self._by_saving:
+            rival = self.taken[name]
+            same_window = proposal.window is not None and rival.window == proposal.window
+            if rival.required or not (rival.risk > 0 or same_window):
+                continue
+            lost += saving
+            if lost >= worth:
+                break
+            found.append(rival)
+        return found
 
     def obstacle(self, proposal: Proposal) -> str | None:
         """Why a proposal cannot be added now; None = it can."""
         if rivals := self._rivals(proposal):
             return f"conflicts with {', '.join(sorted(rivals))}"
-        if proposal.window is not None and self._per_window is not None:
-            used = Counter(p.window for p in self.taken.values())[proposal.window]
-            if used >= self._per_window:
-                return f"window {proposal.window} holds {self._per_window} changes already"
-        risk = sum(p.risk for p in self.taken.values()) + proposal.risk
+        full = self._per_window is not None and self._in_window[proposal.window or ""] >= self._per_window
+        if proposal.window is not None and full:
+            return f"window {proposal.window} holds {self._per_window} changes already"
+        risk = (self._risk + _billionths(proposal)) / _BILLION
         if proposal.risk > 0 and not proposal.required and risk > self._budget:
             return f"would add {proposal.risk:.3g} breached hours a week, over the risk budget"
         return None
@@ -140,10 +163,26 @@ class _Choice:
     def _rivals(self, proposal: Proposal) -> set[str]:
         return {self._holder[resource] for resource in proposal.resources if resource in self._holder}
 
+    def _take(self, proposal: Proposal) -> None:
+        self.taken[proposal.name] = proposal
+        self._holder.update(dict.fromkeys(proposal.resources, proposal.name))
+        self._risk += _billionths(proposal)
+        insort(self._by_saving, (_saving(proposal), proposal.name))
+        if proposal.window is not None:
+            self._in_window[proposal.window] += 1
+
     def _drop(self, proposal: Proposal) -> None:
         del self.taken[proposal.name]
+        self._risk -= _billionths(proposal)
+        del self._by_saving[bisect_left(self._by_saving, (_saving(proposal), proposal.name))]
+        if proposal.window is not None:
+            self._in_window[proposal.window] -= 1
         for resource in proposal.resources:
             del self._holder[resource]
+
+
+def _billionths(proposal: Proposal) -> int:
+    return round(proposal.risk * _BILLION)
 
 
 def _saving(proposal: Proposal) -> Decimal:
