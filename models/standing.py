@@ -30,6 +30,8 @@ class Standing:
     """Metric -> what should be held for that: the policy's target, at least peak over usable share."""
     price: Decimal | None
     """Of today's size, per month; None = unknown."""
+    is_off: bool = False
+    """Switched off: it has no demand and takes none over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,15 @@ def position_of(
     standings = {}
     for resource in estate.current:
         capacity_now = held.get(resource.name, {})
+        # What ran before it was switched off is no demand of today.
+        is_off = any(capacity_now.get(m) == 0 for m in shrinkable(resource))
         standings[resource.name] = Standing(
             resource,
             {m: c for m, c in capacity_now.items() if c > 0},
-            demand.get(resource.name, {}),
-            needs.get(resource.name, {}),
+            {} if is_off else demand.get(resource.name, {}),
+            {} if is_off else needs.get(resource.name, {}),
             pricer.current(resource, capacity_now).month,
+            is_off,
         )
     return Position(standings, as_of)
 

@@ -7,7 +7,7 @@ recommendations' matter. A migration and a consolidation are the exceptions: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -192,27 +192,46 @@ def _launch(effects: _Effects, position: Position, event: Launch, pricer: Pricer
 
 
 def _hand_over(effects: _Effects, position: Position, factors: Mapping[tuple[str, str], Factors]) -> None:
-    """Demand of what is lost goes to the members of the same service and kind that are left."""
+    """Demand of what is lost goes to what is left and can carry it; what nobody can carry is told."""
+    alone: dict[str, set[str]] = {}
     for name in sorted(effects.lost):
         standing = position.standings[name]
-        service, kind = standing.resource.service, standing.resource.kind
-        left = [
-            s
-            for s in (position.of_service(service) if service else [])
-            if s.resource.kind == kind and s.resource.name not in effects.lost
-        ]
+        kind = standing.resource.kind
+        left = _others(standing, position, effects.lost)
         if not left:
-            note = f"{service or 'no service'} has no other {kind} to take over from what is lost"
-            effects.notes.append(note)
+            alone.setdefault(kind, set()).add(standing.resource.service or name)
             continue
         for metric in _MOVED:
             moved = standing.demand.get(metric, 0.0) * factors.get((name, metric), UNCHANGED)[1]
+            if moved <= 0:
+                continue
             total = sum(s.held.get(metric, 0.0) for s in left)
             for other in left:
                 # By capacity; by head where none is known, as for the network of most machines.
                 share = other.held.get(metric, 0.0) / total if total > 0 else 1 / len(left)
                 key = (other.resource.name, metric)
                 effects.added[key] = effects.added.get(key, 0.0) + moved * share
+    for kind, names in sorted(alone.items()):
+        whose = ", ".join(sorted(names))
+        if kind == "volume":
+            effects.notes.append(f"the content of lost volumes is not held by others: {whose}")
+        elif kind != "endpoint":
+            effects.notes.append(f"no other {kind} takes over from what is lost: {whose}")
+
+
+def _others(standing: Standing, position: Position, lost: Collection[str]) -> list[Standing]:
+    """What takes over: members of the same service and kind that run; of a link those of its own site."""
+    resource = standing.resource
+    if resource.service is None or resource.kind in {"volume", "snapshot", "endpoint"}:
+        return []
+    return [
+        other
+        for other in position.of_service(resource.service)
+        if other.resource.kind == resource.kind
+        and other.resource.name not in lost
+        and not other.is_off
+        and (resource.kind != "link" or other.resource.site == resource.site)
+    ]
 
 
 def _then(
@@ -341,6 +360,12 @@ def _sizes(
             unpriced += 1
         else:
             sums[2] += amount(after.price)
+    gone = sum((amount(baseline[name].price or 0) for name in effects.lost), ZERO)
+    if gone:
+        effects.notes.append(
+            f"what is lost costs {gone:,.2f} {pricer.currency} a month, which is not counted any more;"
+            f" what is left costs {sums[2] - sums[1] + gone:+,.2f}"
+        )
     if unpriced:
         effects.notes.append(f"{unpriced} resources without a known price are not part of the sums")
     frame = pl.DataFrame(rows, schema=SIZE_SCHEMA, orient="row").sort("resource")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -170,9 +171,44 @@ def test_a_lost_site_is_taken_over_by_the_members_that_are_left() -> None:
     assert found["b", "cpu"] == pytest.approx(3 + 4 * 8 / 12)
     assert found["c", "cpu"] == pytest.approx(2 + 4 * 4 / 12)
     assert ("a", "cpu") not in found
-    assert answer.assumptions == ("alone has no other vm to take over from what is lost",)
+    # c needs 5 cores and 9 GiB, b 17 GiB: 10 + 0.50 + 0.50. a costs 88, x 48.
+    assert answer.assumptions == (
+        "no other vm takes over from what is lost: alone",
+        "what is lost costs 136.00 USD a month, which is not counted any more; what is left costs +11.00",
+    )
+    assert answer.extra == 11 - 136
     lost = answer.sizes.filter(pl.col("resource").is_in(["a", "x"]))
     assert set(lost["to_size"]) == {"nothing"} and set(lost["cost_then"]) == {Decimal("0.00")}
+
+
+def test_load_goes_neither_to_what_is_switched_off_nor_to_links_of_other_sites() -> None:
+    off = replace(machine("off", "shop", 8, 0.0, site="south"), held={}, demand={}, needs={}, is_off=True)
+    links = [
+        Standing(
+            Resource(name, kind="link", service="wan", provider="on_premises", site=site),
+            {"network_in": 1000.0}, {"network_in": 300.0}, {"network_in": 333.0}, Decimal(100),
+        )
+        for name, site in (("n-1", "north"), ("n-2", "north"), ("s-1", "south"))
+    ]  # fmt: skip
+    estate = position(machine("a", "shop", 8, 4.0), off, *links)
+    answer = played(estate, LostCapacity(Which(resources=("n-1", "a"))))
+    assert demand(answer) == {("n-2", "network_in"): 600.0}
+    assert "no other vm takes over from what is lost: shop" in answer.assumptions
+    site = played(estate, LostCapacity(Which(sites=("north",))))
+    assert demand(site) == {} and "no other link takes over from what is lost: wan" in site.assumptions
+
+
+def test_what_is_switched_off_has_no_demand() -> None:
+    rows = pl.DataFrame(
+        {"resource": ["a", "a"], "metric": ["cpu", "network_in"], "capacity": [0.0, None],
+         "demand_peak": [3.0, 50.0], "size_target": [None, None]},
+        schema_overrides={"size_target": pl.Float64},
+    )  # fmt: skip
+    resources = pl.DataFrame([{"resource": "a", "kind": "vm", "service": "shop"}], schema=RESOURCE_SCHEMA)
+    found = position_of(
+        rows, resources, pl.DataFrame(schema=SERVICE_SCHEMA), datetime(2026, 4, 1, tzinfo=UTC), PRICER
+    )
+    assert found.standings["a"].is_off and found.standings["a"].demand == {}
 
 
 def test_a_launch_is_shared_by_members_or_gets_its_own() -> None:
