@@ -16,6 +16,7 @@ from data.errors import ConfigError, SourceError
 from data.frames import Batch
 from data.series import Driver, Window
 from ingest.ahead import ahead
+from ingest.all_or_nothing import all_or_nothing
 from ingest.blocks import LINE_LIMIT
 from ingest.core_clock import Clock, CoreClock
 from ingest.event_rates import EventRates
@@ -147,7 +148,8 @@ class Files:
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the samples of all files within the window; see `ingest.source.Source`.
 
-        A file that cannot be used does not keep the others from being read: the error comes at the end.
+        A file that cannot be used does not keep the others from being read: the error comes at the end. Of
+        such a file nothing is yielded, unless it is so large that its beginning was handed over already.
         The next batch is read while the caller loads this one.
         """
         return ahead(self._batches(window))
@@ -159,7 +161,7 @@ class Files:
         errors: list[SourceError] = []
         for path in files:
             try:
-                yield from self._read(path, window, clock, times)
+                yield from all_or_nothing(self._read(path, window, clock, times))
             except SourceError as error:
                 errors.append(error)
         if len(errors) > 1:

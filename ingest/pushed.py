@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
@@ -74,6 +75,9 @@ class Pushed:
     longest_gap: str = "15m"
     """Counters say nothing about stretches longer than this between two readings."""
 
+    brings_inventory: ClassVar[bool] = True
+    """Batches say what their series say of resources."""
+
     def __post_init__(self) -> None:
         for name in ("step", "lateness", "keep", "longest_gap"):
             try:
@@ -103,7 +107,9 @@ class Pushed:
                     yield batch
                 else:
                     inside = pl.col("ts").is_between(window.start, window.end, closed="left")
-                    yield Batch(batch.samples.filter(inside), batch.rejected, batch.rows_read)
+                    yield Batch(
+                        batch.samples.filter(inside), batch.rejected, batch.rows_read, batch.inventory
+                    )
         except OSError as error:
             raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
@@ -146,7 +152,7 @@ class Pushed:
             if len(readings) >= READINGS_AT_ONCE or path == waiting[-1]:
                 rejected += _nameless(readings)
                 batch = self._batch(readings.frame(), state, newest, rejected, seen)
-                batch = replace(batch, used=tuple(used))
+                batch = replace(batch, used=tuple(used), inventory=readings.facts.inventory())
                 assert batch.state is not None
                 state = batch.state
                 yield batch

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from data.frames import UTC_TIME
+from ingest.facts import Facts
 from ingest.recipes import RECIPES, plain_labels
 
 READING_SCHEMA: dict[str, pl.DataType] = {
@@ -46,6 +47,8 @@ class ReadingList:
 
     nameless: dict[str, str] = field(default_factory=dict)
     """Metrics that a recipe uses, with labels of which it cannot make a resource's name."""
+    facts: Facts = field(default_factory=Facts)
+    """What the series say of their resources besides."""
     _places: list[tuple[int, str, str, int, str, str, float, float | None]] = field(default_factory=list)
     """recipe, resource, role, term, part, kind, factor, amount of each term of each series."""
     _known: dict[tuple[str, str, str | None], list[int]] = field(default_factory=dict)
@@ -112,6 +115,7 @@ class ReadingList:
             resource = recipe.resource
             for one, text in parts.items():
                 resource = resource.replace(f"{{{one}}}", text)
+            self.facts.of_series(recipe.resource, resource, plain)
             of_kind = kind or ("counter" if term.counter else "gauge")
             if term.amount is not None:
                 of_kind = "gauge"

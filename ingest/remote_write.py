@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from data.errors import SourceError
+from ingest import facts
 from ingest.readings import NAMES, ReadingList
 
 LARGEST = 64 * 2**20
@@ -89,6 +90,8 @@ def add_readings(
         seen += len(series.samples)
         labels = {label.name: label.value for label in series.labels}
         name = labels.pop("__name__", "")
+        if name in facts.NAMES:
+            readings.facts.of_info(name, labels, [(one.timestamp, one.value) for one in series.samples])
         if name not in NAMES:
             continue
         points: list[tuple[int, int | None, float]] = []
