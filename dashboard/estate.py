@@ -53,6 +53,11 @@ class Estate:
         return self.snapshot.table("recommendations")
 
     @cached_property
+    def alternatives(self) -> pl.DataFrame:
+        """Advice for several resources together: a row per alternative and resource."""
+        return self.snapshot.table("alternatives")
+
+    @cached_property
     def exhaustion(self) -> pl.DataFrame:
         """Most urgent first, resources and services."""
         return self.snapshot.frame("page_exhaustion")

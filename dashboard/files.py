@@ -13,6 +13,7 @@ from dashboard.proof import pick
 from dashboard.replayed import replayed
 from dashboard.service_rows import GROUPS as METRICS
 from dashboard.service_rows import SORTS, service_rows
+from dashboard.together import alternatives
 from dashboard.verdicts import choices_of, with_verdicts
 from dashboard.view import View
 
@@ -77,6 +78,9 @@ def provisioning_file(view: View, query: Query) -> pl.DataFrame:
     if query.get("service"):
         here = here.filter(pl.col("service") == query["service"])
     here = with_verdicts(here, choices_of(view), view.estate.today)
+    if query.get("tab") == provisioning.TOGETHER:
+        names = alternatives(view, here)["alternative"].implode()
+        return view.estate.alternatives.filter(pl.col("alternative").is_in(names))
     tab = pick(query.get("tab", ""), list(provisioning.TABS), "all")
     frame = provisioning.changes(view, here, tab).drop("change_words", "change_below", "due")
     details = here.select(

@@ -91,7 +91,7 @@ def chart(
     return html.Div(
         [
             html.Div([key(*entries), spans], className="chart-head"),
-            graph(fan_chart(fan, view.palette), label, height),
+            graph(fan_chart(fan, view.palette, height), label, height),
             html.P(track_record(view, scope, subject, metric, fan.grain), className="caption"),
         ]
     )

@@ -49,6 +49,8 @@ def change_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def amounts_between(now: str | None, then: str | None) -> str:
     """`16 → 32 cores` of `16 cores, 64 GiB` and `32 cores, 64 GiB`; both in full where nothing differs."""
+    if "×" in f"{now}{then}":  # members: their number and their size belong together
+        return " → ".join(part for part in (now, then) if part)
     before, after = _by_unit(now), _by_unit(then)
     parts = [
         f"{before[unit]} → {amount} {unit}" if unit in before else f"{amount} {unit}"

@@ -267,7 +267,7 @@ def readable(words: str) -> str:
     for code, word in CODES.items():
         words = re.sub(code, word, words)
     words = re.sub(EXPONENT, lambda found: plain(float(found[0])), words)
-    return re.sub(r"(?<=\d)%", " %", words)
+    return re.sub(r"(?<=\d)(?:\.0)? ?%", " %", words)
 
 
 def sentence(words: str) -> str:

@@ -64,9 +64,9 @@ def downloads(view: View, service: str = "") -> Component:
     return html.Span(["As text to apply: ", *parts[1:]], className="downloads")
 
 
-def texts(change: Change) -> Component:
-    """The texts of one change, each with a button that copies it. Headroom itself changes nothing."""
-    made = [(form, text) for form, (_, write) in ACTIONS.items() if (text := write([change]))]
+def texts(*changes: Change) -> Component:
+    """The texts of changes, each with a button that copies it. Headroom itself changes nothing."""
+    made = [(form, text) for form, (_, write) in ACTIONS.items() if (text := write(list(changes)))]
     return html.Details(
         [
             html.Summary("As text to apply"),

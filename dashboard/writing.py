@@ -9,7 +9,7 @@ from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, no_update
 
-from dashboard.planning import choice_about
+from dashboard.planning import choices_about
 from dashboard.published import Published
 from dashboard.scenarios import read_scenario, saved_document
 from dashboard.simulation import simulation_of
@@ -77,11 +77,14 @@ def add_writing(app: Dash, published: Published, clock: Callable[[], datetime]) 
 def keep_verdict(
     published: Published, resource: str, verdict: str, reason: str, until: str, now: datetime
 ) -> None:
-    """Keeps a verdict on today's recommendation. Raises HeadroomError, ValueError."""
+    """Keeps a verdict on today's recommendation for a resource, or on an alternative by its name.
+
+    Raises HeadroomError, ValueError.
+    """
     if published.state is None:
         raise ValueError("the server keeps no decisions")
     wanted = Verdict(verdict)
-    choice = choice_about(
+    choices = choices_about(
         published.estate(),
         resource,
         wanted,
@@ -89,7 +92,8 @@ def keep_verdict(
         reason=reason[:LONGEST] if wanted is Verdict.DISMISS else "",
         until=until if wanted is Verdict.DEFER else None,
     )
-    published.state.choose(choice)
+    for choice in choices:
+        published.state.choose(choice)
 
 
 def keep_scenario(published: Published, name: str, search: str, now: datetime) -> None:

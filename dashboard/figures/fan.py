@@ -14,6 +14,11 @@ from dashboard import text
 from dashboard.figures.base import blank, unit_label
 from dashboard.palette import Palette
 
+LABEL = 17.0
+"""Height of a label at the end of a line, px."""
+MARGINS = 68
+"""Above and below the chart's area, px."""
+
 Times = NDArray[np.datetime64]
 Amounts = NDArray[np.float64]
 
@@ -77,8 +82,11 @@ class Fan:
         return float(known[-1]) if known.size else None
 
 
-def fan_chart(fan: Fan, palette: Palette) -> go.Figure:
-    """Draws the chart; amounts are scaled to the unit people use for their size."""
+def fan_chart(fan: Fan, palette: Palette, height: int = 400) -> go.Figure:
+    """Draws the chart; amounts are scaled to the unit people use for their size.
+
+    `height` is what it will be shown in, px: labels at the end stay a line apart.
+    """
     highest = np.nanmax(
         np.concatenate([fan.high, fan.capacity, fan.quantiles.get("q95", np.empty(0)), [0.0]]), initial=0.0
     )
@@ -102,7 +110,7 @@ def fan_chart(fan: Fan, palette: Palette) -> go.Figure:
     )
     if fan.quantiles:
         _forecast(figure, fan, size, unit, palette)
-    _limits(figure, fan, size, unit, last, palette)
+    _limits(figure, fan, size, unit, last, palette, height)
     _exhaustion(figure, fan, size, last, palette)
     _time(figure, fan, last, palette)
     return figure
@@ -148,7 +156,13 @@ def _forecast(figure: go.Figure, fan: Fan, size: float, unit: str, palette: Pale
 
 
 def _limits(
-    figure: go.Figure, fan: Fan, size: float, unit: str, last: np.datetime64 | None, palette: Palette
+    figure: go.Figure,
+    fan: Fan,
+    size: float,
+    unit: str,
+    last: np.datetime64 | None,
+    palette: Palette,
+    height: int,
 ) -> None:
     """Capacity as a step line with its history, usable capacity dashed from today on, labels at the end."""
     held = fan.capacity_now
@@ -188,7 +202,7 @@ def _limits(
     longest = max((len(label) for _, label, _ in ends), default=0)
     figure.update_layout(margin_r=max(figure.layout.margin.r, round(6.8 * longest) + 10))
     top = max([e[0] for e in ends] + [float(np.nanmax(fan.high, initial=0.0)) / size, 1e-12])
-    for y, label, colour in _apart(ends, top * 0.055):
+    for y, label, colour in _apart(ends, 1.05 * top * LABEL / (height - MARGINS)):
         figure.add_annotation(
             text=label,
             x=1,

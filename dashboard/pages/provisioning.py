@@ -18,6 +18,7 @@ from dashboard.pages import overview
 from dashboard.plan_line import decided, plan_line
 from dashboard.proof import chart, pick
 from dashboard.recommendation import change_of, target_of, verdict
+from dashboard.together import alternatives, together
 from dashboard.verdicts import choices_of, with_verdicts
 from dashboard.view import View
 from dashboard.widgets import Children, files, link, named, nothing, page, state, tabs
@@ -35,10 +36,14 @@ TABS = {
 }
 """Tab -> which recommendations it holds; the first three share nothing."""
 
+TOGETHER = "together"
+"""The tab of what is advised for several resources at once; no row of the others."""
+
 TAB_WORDS = {
     "needed": "needed",
     "worth": "worth it",
     "idle": "idle",
+    TOGETHER: "together",
     "all": "all changes",
     "decided": "decided",
 }
@@ -62,16 +67,19 @@ def layout(
     choices = choices_of(view)
     here = with_verdicts(here, choices, view.estate.today)
     counts = {key: here.filter(chosen).height for key, chosen in TABS.items()}
-    tab = pick(tab, list(TABS), next((key for key in ("needed", "worth", "idle") if counts[key]), "all"))
-    rows = changes(view, here, tab)
+    joint = alternatives(view, here)["alternative"].len()
+    counts[TOGETHER] = joint
+    first = next((key for key in ("needed", "worth", "idle") if counts[key]), "all")
+    tab = pick(tab, list(counts), first)
+    rows = changes(view, here, tab) if tab in TABS else here.clear()
     entries: list[tuple[Children, str, bool]] = [
         (
             [TAB_WORDS[key], html.Span(f"{counts[key]:,}", className="count")],
             view.link("/provisioning", tab=key, service=service),
             key == tab,
         )
-        for key in TABS
-        if key != "decided" or counts[key]
+        for key in TAB_WORDS
+        if key not in ("decided", TOGETHER) or counts[key]
     ]
     limit = (
         [
@@ -91,16 +99,25 @@ def layout(
         html.Div(
             [
                 tabs("Changes", *entries),
-                html.Div([*limit, word_filter("provisioning-grid", words)], className="filters"),
+                html.Div(
+                    [*limit, word_filter("provisioning-grid", words) if tab in TABS else None],
+                    className="filters",
+                ),
             ],
             className="choice-line",
         ),
-        _detail(view, here, open, tab, service, span, metric, choices),
-        _grid(view, rows, words)
-        if rows.height
-        else nothing(
-            f"Nothing is {TAB_WORDS[tab]}." if tab != "all" else "Nothing needs a change.",
-            "Resources that keep their size are not listed here.",
+        *(
+            together(view, here, choices, open)
+            if tab == TOGETHER
+            else [
+                _detail(view, here, open, tab, service, span, metric, choices),
+                _grid(view, rows, words)
+                if rows.height
+                else nothing(
+                    f"Nothing is {TAB_WORDS[tab]}." if tab != "all" else "Nothing needs a change.",
+                    "Resources that keep their size are not listed here.",
+                ),
+            ]
         ),
         plan_line(view, here, choices, service),
         aside=files(view, "provisioning", tab=tab, service=service, words=words),

@@ -225,8 +225,13 @@ def _demand(view: View, simulation: Simulation, answer: WhatIf) -> Component:
         Column("Runs out in 90 days", numeric=True, hint="Chance, now and then, at today's size"),
     ]
     more = rows.height - shown.height
+    above = rows.filter(pl.col("use") > 1)["resource"].n_unique()
     return section(
-        "Demand",
+        f"Demand of {text.plural(above, 'resource')} passes what they hold"
+        if above > 1
+        else "Demand of 1 resource passes what it holds"
+        if above
+        else "Demand stays within what is held",
         key(("now", "now"), ("then", "then, with its range")),
         graph(figure, "Demand now and then as shares of capacity", 74 + ROW * len(shifts), "shift"),
         table(heads, body, "Demand now and then"),

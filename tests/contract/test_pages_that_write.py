@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from dashboard.app import create_app, render
@@ -178,3 +179,57 @@ def test_texts_are_downloaded_for_a_place_without_what_was_dismissed(desk: Publi
     assert '"web-2" = "m7i.xlarge"' in text.text and "web-1" not in text.text and "batch-1" not in text.text
     assert client.get("/download/apply/kubernetes").text == "# None of the changes is for this format.\n"
     assert client.get("/download/apply/chef").status_code == 404
+
+
+@pytest.fixture
+def joint(tmp_path: Path) -> Iterator[Published]:
+    """The small estate with advice for two resources together."""
+    folder = publish_small_estate(tmp_path / "published")
+    asked = {
+        "alternative": "web: web-1 instead of two", "kind": "consolidation",
+        "why": "both peak at 3.1e+00 cores",
+        "action": "stop", "from_type": "m7i.2xlarge", "to_type": None, "from_size": "8 cores, 32 GiB",
+        "to_size": "nothing", "cost_now": 340.0, "cost_then": 0.0, "saving": 340.0, "currency": "EUR",
+        "breach_now": 0.0, "breach_then": 0.001, "confidence": "medium", "policy": "headroom",
+        "because": "its load fits on the other",
+    }  # fmt: skip
+    kept = asked | {
+        "action": "keep",
+        "to_type": "m7i.2xlarge",
+        "to_size": "8 cores, 32 GiB",
+        "cost_then": 340.0,
+    }
+    rows = pl.DataFrame(
+        [asked | {"resource": "web-2"}, kept | {"resource": "web-1", "saving": 0.0, "confidence": "high"}],
+        infer_schema_length=None,
+    )
+    with duckdb.connect(str(next(folder.glob("*.duckdb")))) as connection:
+        connection.register("rows", rows.to_arrow())
+        connection.execute("INSERT INTO alternatives BY NAME SELECT * FROM rows")
+    state = AppState.at(tmp_path / "app.sqlite")
+    yield Published(follow(folder), state)
+    state.close()
+
+
+def test_advice_for_several_is_shown_as_one_and_decided_as_one(joint: Published) -> None:
+    address = "/provisioning?tab=together"
+    listed = page_text(joint, address)
+    assert "web: web-1 instead of two" in listed and "Both peak at 3.1 cores." in listed
+    # One of the two changes, with the lower confidence of both.
+    assert "1 of 2−340medium" in listed
+    name = "web: web-1 instead of two"
+    opened = page_text(joint, f"{address}&open={name}")
+    assert "stays, takes over load" in opened and "EUR −340 a month" in opened
+    keep_verdict(joint, name, "accept", "", "", NOW)
+    assert joint.state is not None
+    assert {one: choice.verdict for one, choice in joint.state.choices().items()} == {"web-2": Verdict.ACCEPT}
+    assert "Accepted on 20 Nov 2026" in page_text(joint, f"{address}&open={name}")
+    keep_verdict(joint, name, "withdraw", "", "", NOW)
+    assert not joint.state.choices()
+    assert "together" not in page_text(joint, "/provisioning?team=data")
+
+
+def test_the_file_of_what_is_advised_together_holds_every_resource(joint: Published) -> None:
+    client = create_app(lambda: joint.estate().snapshot).server.test_client()
+    lines = client.get("/download/provisioning.csv?tab=together").get_data(as_text=True).splitlines()
+    assert len(lines) == 3 and "web-2" in "".join(lines)

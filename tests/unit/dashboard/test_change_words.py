@@ -20,6 +20,7 @@ def row(**fields: Any) -> dict[str, Any]:
         ("1,000 Mbit/s in, 1,000 Mbit/s out", "1,500 Mbit/s in, 1,000 Mbit/s out", "1,000 → 1,500 Mbit/s in"),
         ("4,096 GiB disk", "5,210 GiB disk", "4,096 → 5,210 GiB disk"),
         ("8 cores", "8 cores", "8 cores → 8 cores"),
+        ("4 × 2 cores, 8 GiB", "2 × 1 core, 2 GiB", "4 × 2 cores, 8 GiB → 2 × 1 core, 2 GiB"),
         ("unknown", "4 cores", "4 cores"),
         (None, None, "–"),
     ],
