@@ -61,6 +61,8 @@ SIZE_SCHEMA: dict[str, pl.DataType] = {
 }
 _MOVED = (Metric.CPU, Metric.MEMORY, Metric.NETWORK_IN, Metric.NETWORK_OUT)
 """What the other members take over when one is lost; a lost volume's content is not held by others."""
+_SHARED = ("node_pool", "cluster")
+"""Labels of servers that run the same pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +222,28 @@ def _hand_over(effects: _Effects, position: Position, factors: Mapping[tuple[str
 
 
 def _others(standing: Standing, position: Position, lost: Collection[str]) -> list[Standing]:
-    """What takes over: members of the same service and kind that run; of a link those of its own site."""
+    """What takes over, of the same kind and running.
+
+    Nodes of one pool or cluster (labels `node_pool`, `cluster`) stand in for each other; else members of the
+    same service; of a link those of its own site.
+    """
     resource = standing.resource
-    if resource.service is None or resource.kind in {"volume", "snapshot", "endpoint"}:
+    if resource.kind in {"volume", "snapshot", "endpoint"}:
+        return []
+    shared = next((name for name in _SHARED if resource.labels.get(name)), None)
+    if resource.kind == "server" and shared is not None:
+        near = [
+            s
+            for s in position.standings.values()
+            if s.resource.labels.get(shared) == resource.labels[shared] and s.resource.site == resource.site
+        ]
+    elif resource.service is not None:
+        near = position.of_service(resource.service)
+    else:
         return []
     return [
         other
-        for other in position.of_service(resource.service)
+        for other in near
         if other.resource.kind == resource.kind
         and other.resource.name not in lost
         and not other.is_off

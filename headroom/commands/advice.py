@@ -78,10 +78,12 @@ def replay(
 
 def what_if(
     driver: Annotated[
-        list[str] | None, typer.Option(help="SERVICE=FACTOR: its requests or users become so many times.")
+        list[str] | None,
+        typer.Option(help="SERVICE=FACTOR or SERVICE=FROM:TO: its requests or users grow, e.g. web=100:400."),
     ] = None,
     grow: Annotated[
-        list[str] | None, typer.Option(help="SERVICE=FACTOR: everything that flows through it grows.")
+        list[str] | None,
+        typer.Option(help="SERVICE=FACTOR or SERVICE=FROM:TO: everything that flows through it grows."),
     ] = None,
     launch: Annotated[
         list[str] | None,
@@ -280,8 +282,15 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _factor(text: str, option: str) -> tuple[str, float]:
+    """`web=4` or `web=100:400`: so many times, or from a load to a load."""
     name, value = _pair(text, option)
-    return name, _number(value, option)
+    base, colon, goal = value.partition(":")
+    if not colon:
+        return name, _number(value, option)
+    start = _number(base, option)
+    if start <= 0:
+        raise ConfigError(f"{option}: growth starts from a load above 0, not {base}")
+    return name, _number(goal, option) / start
 
 
 def _number(text: str, option: str) -> float:
@@ -358,6 +367,7 @@ def _plan(made: Plan, currency: str) -> Table:
 
 
 def _show(answer: WhatIf) -> None:
+    import polars as pl
     from rich.table import Table
 
     demands = Table(box=None, pad_edge=False)
@@ -376,15 +386,20 @@ def _show(answer: WhatIf) -> None:
     sizes = Table(box=None, pad_edge=False)
     for title in ("resource", "now", "then", f"{answer.currency} now", "baseline", "then"):
         sizes.add_column(title, justify="left" if title in ("resource",) else "right")
-    for row in answer.sizes.iter_rows(named=True):
+    changed = answer.sizes.filter(
+        pl.col("cost_baseline").ne_missing(pl.col("cost_then")) | (pl.col("to_size") == "nothing")
+    )
+    for row in changed.iter_rows(named=True):
         to = ", ".join(part for part in (row["to_type"], row["to_size"]) if part)
         prices = (row["cost_now"], row["cost_baseline"], row["cost_then"])
         money = ("" if cost is None else f"{cost:,.2f}" for cost in prices)
         sizes.add_row(row["resource"], row["from_size"], to, *money)
     if answer.demands.height:
         print_table(demands)
-    if answer.sizes.height:
+    if changed.height:
         print_table(sizes)
+    if others := answer.sizes.height - changed.height:
+        typer.echo(f"note: {others} sizes are too small with or without it; they are in the baseline")
     for note in answer.assumptions:
         typer.echo(f"note: {note}")
     typer.echo(

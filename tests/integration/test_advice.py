@@ -150,6 +150,7 @@ def test_a_part_of_the_fleet_is_replayed_but_not_kept(fleet: Settings) -> None:
         (("what-if",), 2, "say what happens"),
         (("what-if", "--driver", "nobody=4"), 2, "unknown service 'nobody'"),
         (("what-if", "--driver", "storefront=much"), 2, "'much' is not a number"),
+        (("what-if", "--driver", "storefront=0:400"), 2, "above 0, not 0"),
         (("what-if", "--grow", "storefront=-1"), 2, "above 0"),
         (("what-if", "--lose", "planet=mars"), 2, "none of resource, service, site, provider"),
         (("what-if", "--lose", "site=mars"), 2, "unknown site 'mars'"),
@@ -173,6 +174,7 @@ def test_growth_costs_more_than_the_baseline_and_is_saved_under_its_name(fleet: 
     assert "against the baseline" in text
     extra = float(text.splitlines()[-1].split()[0].replace(",", ""))
     assert extra > 0
+    assert said(fleet, "what-if", "--grow", "storefront=100:400").splitlines()[-1] == text.splitlines()[-1]
     again = said(fleet, "what-if", "--saved", "four times the shop")
     assert again.splitlines()[-1] == text.splitlines()[-1]
     with closing(AppState(fleet.app_state_url)) as state:

@@ -198,6 +198,22 @@ def test_load_goes_neither_to_what_is_switched_off_nor_to_links_of_other_sites()
     assert demand(site) == {} and "no other link takes over from what is lost: wan" in site.assumptions
 
 
+def test_the_nodes_of_a_pool_take_over_from_one_that_is_lost() -> None:
+    nodes = [
+        replace(one, resource=replace(one.resource, service=None, labels={"node_pool": pool}))
+        for one, pool in (
+            (machine("n1", "", 8, 6.0, "server"), "large"),
+            (machine("n2", "", 8, 2.0, "server"), "large"),
+            (machine("n3", "", 16, 2.0, "server"), "large"),
+            (machine("g1", "", 8, 2.0, "server"), "small"),
+        )
+    ]
+    answer = played(position(*nodes), LostCapacity(Which(resources=("n1",))))
+    found = demand(answer)
+    assert (found["n2", "cpu"], found["n3", "cpu"]) == (pytest.approx(4.0), pytest.approx(6.0))
+    assert not any(name == "g1" for name, _ in found)
+
+
 def test_what_is_switched_off_has_no_demand() -> None:
     rows = pl.DataFrame(
         {"resource": ["a", "a"], "metric": ["cpu", "network_in"], "capacity": [0.0, None],
