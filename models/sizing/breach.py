@@ -33,38 +33,65 @@ SHIPPED: dict[str, tuple[float, ...]] = {
 """Coefficients in the order of INPUTS, fitted on 283 virtual machines of the Bitbrains trace, days 7 to
 35."""
 
+SURPRISE = 3.0
+"""How many times the usual rise a surprise is."""
+
 _LIMIT = 15.0
 """Logits are kept within this of zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """What is added to demand in the estimate from a resource's own history, as a fraction.
+    """How much higher demand may come than it did, in the estimate from a resource's own history.
 
-    It follows the gap between the highest hour and the next ones: demand that runs against a wall, such as a
-    processor at its highest clock, comes back to the same height and needs next to none.
+    The middle follows the gap between the highest hour and the next ones: demand that runs against a wall,
+    such as a processor at its highest clock, comes back to the same height and needs next to none. Demand
+    never comes back at exactly the height it had, so the middle is spread, and with a small chance it comes
+    much higher.
     """
 
-    share: float = 0.5
+    share: float = 0.6
     """Of the gap."""
     least: float = 0.005
     most: float = 0.1
+    spread: float = 0.9
+    """Half the chance lies this share of the middle below and above it."""
+    widest: float = 0.03
+    """The spread is at most this."""
+    surprise: float = 0.05
+    """Chance of a rise SURPRISE times the middle."""
 
     def of(self, evidence: Evidence) -> FloatArray:
-        """(n,) margins."""
+        """(n,) middles."""
         margins: FloatArray = np.clip(self.share * evidence.top_gap, self.least, self.most)
         return margins
 
+    def rises(self, evidence: Evidence) -> list[tuple[float, FloatArray]]:
+        """Chances, which add up to 1, with the (n,) rises they stand for, as fractions of demand."""
+        middle = self.of(evidence)
+        spread = np.minimum(self.spread * middle, self.widest)
+        usual = 1 - self.surprise
+        chances = (
+            (usual / 4, middle - spread),
+            (usual / 2, middle),
+            (usual / 4, middle + spread),
+            (self.surprise, SURPRISE * middle),
+        )
+        return [(chance, rise) for chance, rise in chances if chance > 0]
 
-def history_breach(evidence: Evidence, margins: FloatArray) -> FloatArray:
-    """(n, levels) mean over windows of the share of hours with demand x (1 + margin) above each level.
 
-    A window in which nothing was reported says nothing and is left out. `margins` is (n,).
+def history_breach(evidence: Evidence, margin: Margin) -> FloatArray:
+    """(n, levels) mean over windows and rises of the share of hours with demand x (1 + rise) above each level.
+
+    A window in which nothing was reported says nothing and is left out.
     """
     rows = [WINDOWS.index(days) for days in HISTORY_WINDOWS]
     heard = (evidence.hours[rows] > 0)[:, :, None]
     mean = (evidence.hourly[rows] * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
-    return raised(mean, np.log1p(margins))
+    breach = np.zeros_like(mean)
+    for chance, rise in margin.rises(evidence):
+        breach += chance * raised(mean, np.log1p(rise))
+    return breach
 
 
 def raised(curves: FloatArray, by: FloatArray) -> FloatArray:
@@ -107,7 +134,7 @@ def expected_breach(
         the
             trend of a month was found to say nothing about the next week.
     """
-    breach = (history_breach(evidence, margin.of(evidence)) + logistic_breach(table, coefficients)) / 2
+    breach = (history_breach(evidence, margin) + logistic_breach(table, coefficients)) / 2
     if ahead_days:
         breach = raised(breach, np.log1p(np.clip(evidence.growth * ahead_days, 0, 1)))
     if hard:

@@ -36,7 +36,7 @@ class Marginal:
 
     margin: Margin = field(default_factory=Margin)
     """Added to demand in the estimate from a resource's own history."""
-    move_only_if: float = 0.03
+    move_only_if: float = 0.02
     """A size in force is kept unless moving pays more than this share of what is provisioned."""
     ceiling: float = 1.0
     """No resource's expected breach may be above this; 0.05 costs 0 to 3 % of allocation, less for rare
@@ -48,7 +48,7 @@ class Marginal:
     """A resource with fewer reported days is refused."""
     refit_from: int = 150
     """Fleets of at least this many resources learn their own coefficients."""
-    ridge: float = 100.0
+    ridge: float = 30.0
     """How strongly they are drawn towards the shipped ones."""
     learn_from: int = 400
     """At most this many resources, evenly spaced by name, are learned from; all are sized."""
