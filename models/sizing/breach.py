@@ -81,7 +81,7 @@ class Margin:
 
 
 def history_breach(evidence: Evidence, margin: Margin) -> FloatArray:
-    """(n, levels) mean over windows and rises of the share of hours with demand x (1 + rise) above each level.
+    """(n, levels) mean over windows and rises of the share of hours with demand x (1 + rise) above a level.
 
     A window in which nothing was reported says nothing and is left out.
     """

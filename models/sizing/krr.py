@@ -19,6 +19,7 @@ import numpy as np
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import Panel
+from data.spoken import spoken
 from models.sizing.observed import answers, highest, only_metric, quantiles, window
 from models.sizing.policy import SizingOptions
 
@@ -71,7 +72,7 @@ class Krr:
                 return Size(min(request, limit), request, max(request, limit), because)
             target = self._round(float(found[row, 0]), _CORE_STEP, self.least_cores)
             because = f"p{self.cpu_level * 100:g} of {self.history_hours} h of hourly means"
-            because += f" is {found[row, 0]:.3g} cores"
+            because += f" is {spoken(found[row, 0])} cores"
             return Size(max(target - 0.1, 0.0), target, target + 0.1, because)
 
         return answers(recent.demand, needed, cpu, f"in {self.history_hours} h")
@@ -82,7 +83,7 @@ class Krr:
         def memory(row: int) -> Size:
             target = self._round(float(top[row]) * (1 + self.memory_margin), _GIB_STEP, self.least_gib)
             because = (
-                f"highest of {self.history_hours} h is {top[row]:.3g} GiB, plus {self.memory_margin:.0%}"
+                f"highest of {self.history_hours} h is {spoken(top[row])} GiB, plus {self.memory_margin:.0%}"
             )
             return Size(max(target - 100 / 1024, 0.0), target, target + 100 / 1024, because)
 

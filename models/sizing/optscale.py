@@ -14,6 +14,7 @@ import numpy as np
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import Panel
+from data.spoken import spoken
 from models.sizing.observed import answers, only_metric, quantiles, window
 from models.sizing.policy import SizingOptions
 
@@ -41,7 +42,7 @@ class OptScale:
         def one(row: int) -> Size:
             needed = float(found[row]) / self.within
             target = max(2.0 * float(np.ceil(needed / 2 - 1e-9)), 2.0)
-            because = f"p{self.level * 100:g} of {self.window_days} days is {found[row]:.3g} cores"
+            because = f"p{self.level * 100:g} of {self.window_days} days is {spoken(found[row])} cores"
             because += f", an even number of cores at {self.within:.0%}"
             return Size(min(needed, target), target, target, because)
 

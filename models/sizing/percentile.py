@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import Panel
+from data.spoken import spoken
 from models.sizing.observed import answers, quantiles, window
 from models.sizing.policy import SizingOptions
 
@@ -41,7 +42,7 @@ class Percentile:
                 min(amount, target),
                 target,
                 max(amount, target),
-                f"p{self.level * 100:g} of hourly peaks of {days} is {amount:.4g}, plus {self.margin:.0%}",
+                f"p{self.level * 100:g} of hourly peaks of {days} is {spoken(amount, 4)}, plus {self.margin:.0%}",
             )
 
         return answers(peak, self.least_hours, one, f"in {days}")

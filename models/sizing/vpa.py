@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import FloatArray, Panel
+from data.spoken import spoken
 from models.sizing.observed import by_day, only_metric, window
 from models.sizing.policy import SizingOptions
 
@@ -116,7 +117,7 @@ class Vpa:
             lower, target, upper = max(lower, least), max(target, least), max(upper, least)
             because = (
                 f"p{self.target_percentile * 100:g} of a histogram that halves in {self.half_life_hours:g} h"
-                f" is {found[row, 1]:.3g} {unit}, plus {self.margin:.0%}"
+                f" is {spoken(found[row, 1])} {unit}, plus {self.margin:.0%}"
             )
             answers.append(Size(min(lower, target), target, max(upper, target), because))
         return answers

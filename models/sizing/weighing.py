@@ -11,6 +11,7 @@ from data.decision import Size
 from data.outcome import Refusal
 from data.panel import FloatArray
 from data.series import UNITS, SeriesKey
+from data.spoken import spoken
 from models.sizing.exceedance import LEVELS
 from models.sizing.price import objective, price_for
 
@@ -142,9 +143,9 @@ class Weighing:
         asked = HOURS_PER_WEEK * step / scale / (price * max(float(self.weight[row]), 1e-12)) * self.optimism
         of = "highest peak" if self.unlimited[row] else "provisioned"
         sentence = (
-            f"at {target:.4g} of {scale:.4g} {unit} {of} {step:g} more would avoid {avoided:.2g} breached"
-            f" hours a week and the fleet's price asks for {asked:.2g}"
+            f"at {spoken(target, 4)} of {spoken(scale, 4)} {unit} {of} {spoken(step)} more would avoid {spoken(avoided, 2)} breached"
+            f" hours a week and the fleet's price asks for {spoken(asked, 2)}"
         )
         if kept and abs(target / best - 1) > 0.005:
-            sentence += f"; moving to {best:.3g} would pay under {self.move_only_if:.0%}, so it stays"
+            sentence += f"; moving to {spoken(best)} would pay under {self.move_only_if:.0%}, so it stays"
         return sentence
