@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.series import SeriesKey
+from data.spoken import spoken
 from models.features.outages import runs
 from models.forecasters.preparation import Prepared
 
@@ -49,9 +50,8 @@ def diagnostic_rows(
             float(np.median(half) * part.unit[i, 0])
             for half in (part.batch.raw[i, max(0, first - 7 * season) : first], part.batch.raw[i, first:])
         )
-        sentence = (
-            f"demand moved from about {before:.3g} to {after:.3g} and stayed; what was before counts half"
-        )
+        moved = f"demand moved from about {spoken(before)} to {spoken(after)} and stayed"
+        sentence = f"{moved}; what was before counts half"
         note(keys[i], "level_shift", first, t, sentence)
     for i in map(int, np.flatnonzero(part.outage.any(1))):
         for a, b in runs(part.outage[i]):

@@ -42,7 +42,8 @@ class Percentile:
                 min(amount, target),
                 target,
                 max(amount, target),
-                f"p{self.level * 100:g} of hourly peaks of {days} is {spoken(amount, 4)}, plus {self.margin:.0%}",
+                f"p{self.level * 100:g} of hourly peaks of {days} is {spoken(amount, 4)},"
+                f" plus {self.margin:.0%}",
             )
 
         return answers(peak, self.least_hours, one, f"in {days}")

@@ -143,8 +143,8 @@ class Weighing:
         asked = HOURS_PER_WEEK * step / scale / (price * max(float(self.weight[row]), 1e-12)) * self.optimism
         of = "highest peak" if self.unlimited[row] else "provisioned"
         sentence = (
-            f"at {spoken(target, 4)} of {spoken(scale, 4)} {unit} {of} {spoken(step)} more would avoid {spoken(avoided, 2)} breached"
-            f" hours a week and the fleet's price asks for {spoken(asked, 2)}"
+            f"at {spoken(target, 4)} of {spoken(scale, 4)} {unit} {of} {spoken(step)} more would avoid"
+            f" {spoken(avoided, 2)} breached hours a week and the fleet's price asks for {spoken(asked, 2)}"
         )
         if kept and abs(target / best - 1) > 0.005:
             sentence += f"; moving to {spoken(best)} would pay under {self.move_only_if:.0%}, so it stays"
