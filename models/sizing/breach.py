@@ -88,7 +88,7 @@ def history_breach(evidence: Evidence, margin: Margin) -> FloatArray:
     rows = [WINDOWS.index(days) for days in HISTORY_WINDOWS]
     heard = (evidence.hours[rows] > 0)[:, :, None]
     mean = (evidence.hourly[rows] * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
-    breach = np.zeros_like(mean)
+    breach: FloatArray = np.zeros(mean.shape)
     for chance, rise in margin.rises(evidence):
         breach += chance * raised(mean, np.log1p(rise))
     return breach
