@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.planning.analogue_paths import Analogues
+from models.planning.ceiling import KNOWS, under_ceiling
 from models.planning.change_paths import change_paths
 from models.planning.ensemble import LevelEnsemble
 from models.planning.growth import SteadyGrowth
@@ -69,6 +70,8 @@ class Mixture:
         if not self.ensemble.stock:
             changes += _towards(middle, changes)[:, None].astype(np.float32)
         paths[:, analogues:] = changes
+        if not self.ensemble.stock:
+            _keep_below_ceilings(level, paths, ~growth.steady)
         paths *= days[:, None].astype(np.float32)
         cyclic = self._cycles(demand, ~growth.steady, paths, seeds)
         paths, centre = growth.onto(paths, centre, seeds)
@@ -87,15 +90,27 @@ class Mixture:
         if not self.ensemble.stock:
             return cyclic
         samples, horizon = paths.shape[1:]
-        # Every few samples one keeps its path, of both kinds alike.
-        counted = np.floor(np.arange(samples + 1) * CYCLE_SHARE)
-        chosen = np.flatnonzero(np.diff(counted) > 0)
+        chosen = _spread_over(samples, CYCLE_SHARE)
         for i in np.flatnonzero(asked):
             cycles = Cycles.of(demand[i])
             if cycles is not None:
                 cyclic[i] = True
                 paths[i, chosen] = cycles.paths(horizon, seeds[i : i + 1], len(chosen))
         return cyclic
+
+
+def _keep_below_ceilings(level: FloatArray, paths: NDArray[np.float32], asked: NDArray[np.bool_]) -> None:
+    """Cuts most paths of series that have a ceiling off at it."""
+    rows = np.flatnonzero(under_ceiling(level) & asked)
+    if len(rows):
+        chosen = _spread_over(paths.shape[1], KNOWS)
+        highest = level[rows].max(1).astype(np.float32)[:, None, None]
+        paths[rows[:, None], chosen] = np.minimum(paths[rows[:, None], chosen], highest)
+
+
+def _spread_over(samples: int, share: float) -> NDArray[np.intp]:
+    """A share of the samples, evenly spread, so that paths of both kinds are among them."""
+    return np.flatnonzero(np.diff(np.floor(np.arange(samples + 1) * share)) > 0)
 
 
 def _towards(centre: FloatArray, changes: NDArray[np.float32]) -> FloatArray:
