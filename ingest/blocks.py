@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 
 from data.errors import SourceError
+from ingest.distant import Distant, Place, failure
 
 BLOCK_BYTES = 16 * 2**20
 """Read at a time. Larger is not faster, and a frame of strings takes about eight times its text."""
@@ -51,14 +51,14 @@ class Block:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Place) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked where its name ends in .gz or .zst.
 
     Raises:
         SourceError: if it cannot be opened.
     """
     try:
-        raw = path.open("rb")
+        raw = path.open() if isinstance(path, Distant) else path.open("rb")
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     with raw:
@@ -73,7 +73,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def blocks(
-    path: Path,
+    path: Place,
     *,
     encoding: str = "utf-8",
     line_limit: int = LINE_LIMIT,
@@ -88,11 +88,13 @@ def blocks(
         yield from _cut(_decoded(stream, path, encoding, block_bytes), path, line_limit)
 
 
-def _chunks(stream: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, path: Place, size: int) -> Iterator[bytes]:
     while True:
         try:
             chunk = stream.read(size)
         except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+            if isinstance(path, Distant) and type(error) is OSError:
+                raise failure(str(path), error) from error
             packed = path.suffix in (".gz", ".zst")
             what = "cannot be unpacked; is it truncated or not compressed?" if packed else "cannot be read:"
             raise SourceError(f"{path}: {what} ({error})") from error
@@ -101,7 +103,7 @@ def _chunks(stream: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
         yield bytes(chunk)
 
 
-def _decoded(stream: BinaryIO, path: Path, encoding: str, size: int) -> Iterator[bytes]:
+def _decoded(stream: BinaryIO, path: Place, encoding: str, size: int) -> Iterator[bytes]:
     """The file in UTF-8 without byte order mark. A file said to be in UTF-8 is not checked here."""
     chunks = _chunks(stream, path, size)
     first = next(chunks, b"")
@@ -128,7 +130,7 @@ def _decoded(stream: BinaryIO, path: Path, encoding: str, size: int) -> Iterator
         raise SourceError(f"{path}: is not in the encoding {encoding!r}: {error}") from error
 
 
-def _cut(chunks: Iterator[bytes], path: Path, line_limit: int) -> Iterator[Block]:
+def _cut(chunks: Iterator[bytes], path: Place, line_limit: int) -> Iterator[Block]:
     line = 1
     carried = io.BytesIO()  # an unfinished line, at most line_limit long
     skipping = False

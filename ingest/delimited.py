@@ -10,12 +10,12 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
 from data.errors import SourceError
 from ingest.blocks import Block, blocks
+from ingest.distant import Place
 from ingest.pieces import LINE, Piece, no_rows, rejections
 
 WHITESPACE = "whitespace"
@@ -41,7 +41,7 @@ class Delimited:
     line_limit: int
 
 
-def read_delimited(path: Path, how: Delimited) -> Iterator[Piece]:
+def read_delimited(path: Place, how: Delimited) -> Iterator[Piece]:
     """Yields the rows of the file as strings, trimmed only where the separator is whitespace.
 
     Raises:

@@ -14,6 +14,7 @@ import polars as pl
 from data.errors import ConfigError
 from ingest.blocks import LINE_LIMIT, blocks
 from ingest.delimited import WHITESPACE, Delimited, read_delimited
+from ingest.distant import Place, matching, place_of
 from ingest.parquet import read_distant_parquet, read_parquet
 from ingest.pieces import LINE, Piece, rejections
 from ingest.prometheus_reply import read_reply
@@ -86,6 +87,16 @@ class Format:
         return _ENDINGS.get(Path(bare).suffix.lower(), "csv")
 
 
+def addresses(pattern: str, how: Format) -> list[str]:
+    """Addresses in an object store that a pattern stands for; Parquet's reader takes patterns itself.
+
+    Raises:
+        SourceError: nothing matches.
+        SourceUnavailable: the store does not answer.
+    """
+    return [pattern] if how.kind_of(pattern) == "parquet" else matching(pattern, how.storage)
+
+
 def check_pattern(name: str, pattern: str) -> None:
     """Raises ConfigError unless the regular expression works here and in Polars."""
     try:
@@ -100,22 +111,22 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
     """Yields the rows of the file.
 
     Args:
-        path: a file; for Parquet also an address such as s3://bucket/file.parquet.
+        path: a file, or an address such as s3://bucket/file.parquet.
         wanted: picks, from the columns of the file, those to read.
 
     Raises:
         SourceError: if it cannot be read as what it should be.
     """
-    kind = how.kind_of(path)
+    kind, place = how.kind_of(path), place_of(path, how.storage)
     if kind == "parquet":
         if "://" in path:
             yield from read_distant_parquet(path, how.storage, wanted)
         else:
             yield from read_parquet(path, wanted)
     elif kind == "prometheus":
-        yield from read_reply(Path(path))
+        yield from read_reply(place)
     elif kind == "ndjson":
-        yield from _read_ndjson(Path(path), how, wanted)
+        yield from _read_ndjson(place, how, wanted)
     else:
         separator = how.separator or ("\t" if kind == "tsv" else ",")
         delimited = Delimited(
@@ -129,14 +140,14 @@ def read_file(path: str, how: Format, wanted: Callable[[list[str]], list[str]]) 
             line_limit=how.line_limit,
         )
         if how.transposed:
-            yield from read_transposed(Path(path), delimited)
+            yield from read_transposed(place, delimited)
         elif how.fixed_width:
-            yield from read_fixed_width(Path(path), delimited, how.field_starts)
+            yield from read_fixed_width(place, delimited, how.field_starts)
         else:
-            yield from read_delimited(Path(path), delimited)
+            yield from read_delimited(place, delimited)
 
 
-def _read_ndjson(path: Path, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
+def _read_ndjson(path: Place, how: Format, wanted: Callable[[list[str]], list[str]]) -> Iterator[Piece]:
     columns: list[str] | None = None
     for block in blocks(path, encoding=how.encoding, line_limit=how.line_limit):
         if block.too_long:

@@ -20,7 +20,7 @@ from ingest.all_or_nothing import all_or_nothing
 from ingest.blocks import LINE_LIMIT
 from ingest.core_clock import Clock, CoreClock
 from ingest.event_rates import EventRates
-from ingest.file_formats import Format, check_pattern, read_file
+from ingest.file_formats import Format, addresses, check_pattern, read_file
 from ingest.file_samples import FileSamples
 from ingest.from_table import from_table
 from ingest.layouts import MISSING, Layout, Value, check_value
@@ -47,7 +47,7 @@ class Files:
     """Reads measurements from files; every field is a setting of `[source.NAME]` with `kind = "files"`."""
 
     paths: tuple[str, ...]
-    """Files, with * and ** as in a shell; Parquet also at addresses such as s3://bucket/file.parquet."""
+    """Files, with * and ** as in a shell; also addresses such as s3://bucket/metrics/*.csv.gz."""
     format: str = "auto"
     """csv, tsv, parquet, ndjson, prometheus (a saved reply of its HTTP API), or auto: by the ending before
     .gz or .zst."""
@@ -208,7 +208,7 @@ class Files:
         found: list[str] = []
         for pattern in self.paths:
             if "://" in pattern:
-                found.append(pattern)
+                found.extend(addresses(pattern, self._format()))
                 continue
             expanded = str(Path(pattern).expanduser())
             magic = glob.has_magic(expanded)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ from data.billing import summed
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA, MONEY, BillBatch
 from data.errors import ConfigError, SourceError
 from data.frames import UTC_TIME, empty
-from ingest.file_formats import Format, read_file
+from ingest.file_formats import Format, addresses, read_file
 from ingest.focus_columns import (
     ENUMERATIONS,
     KNOWN,
@@ -42,13 +42,15 @@ class Bills:
     """Reads FOCUS bills, versions 1.0 to 1.4; every field is a setting of `[bills.NAME]`."""
 
     paths: tuple[str, ...]
-    """Files (CSV or Parquet, text also as .gz or .zst), with * and ** as in a shell; Parquet also at s3://."""
+    """Files (CSV or Parquet, text also as .gz or .zst), with * and ** as in a shell; also at s3://."""
     version: str = "auto"
     """1.0 to 1.4, or auto: by the columns that are there."""
     separator: str = ""
     """Between fields of text files; "" = comma."""
     encoding: str = "utf-8"
     """Of text files; a byte order mark wins."""
+    storage: Mapping[str, str | int] = field(default_factory=dict)
+    """Options of the object store for s3:// paths, as of `files`."""
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -67,13 +69,16 @@ class Bills:
             yield from self.read(path)
 
     def _format(self) -> Format:
-        return Format(separator=self.separator, encoding=self.encoding)
+        return Format(separator=self.separator, encoding=self.encoding, storage=self.storage)
 
     def files(self) -> list[str]:
         """The files that the paths stand for. Raises SourceError if there are none."""
         found: list[str] = []
         for pattern in self.paths:
-            magic = glob.has_magic(pattern) and "://" not in pattern
+            if "://" in pattern:
+                found.extend(addresses(pattern, self._format()))
+                continue
+            magic = glob.has_magic(pattern)
             # Path.glob refuses absolute patterns.
             matches = sorted(glob.glob(pattern, recursive=True)) if magic else [pattern]  # noqa: PTH207
             if not matches:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from data.errors import SourceError
 from ingest.blocks import opened
+from ingest.distant import Place
 from ingest.pieces import LINE, Piece
 
 LARGEST = 128 * 2**20
@@ -18,7 +18,7 @@ LARGEST = 128 * 2**20
 TIMESTAMP, VALUE = "timestamp", "value"
 
 
-def read_reply(path: Path) -> Iterator[Piece]:
+def read_reply(path: Place) -> Iterator[Piece]:
     """Yields one piece with a row per sample; LINE counts the samples.
 
     Raises:
@@ -50,7 +50,7 @@ def read_reply(path: Path) -> Iterator[Piece]:
     yield Piece(table.with_columns(pl.int_range(1, table.height + 1, dtype=pl.Int64).alias(LINE)))
 
 
-def _samples(reply: Any, path: Path) -> Iterator[tuple[dict[str, str], str, str]]:
+def _samples(reply: Any, path: Place) -> Iterator[tuple[dict[str, str], str, str]]:
     if not isinstance(reply, dict):
         raise SourceError(f"{path}: is no reply of the Prometheus API")
     if reply.get("status") != "success":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 
 from data.errors import SourceError
 from ingest.blocks import blocks
 from ingest.delimited import Delimited, distinct, fields_of
+from ingest.distant import Place
 from ingest.pieces import LINE, Piece, no_rows, rejections
 
 LARGEST = 128 * 2**20
@@ -20,7 +20,7 @@ _NAME = re.compile(r"\S+(?: \S+)*")
 """A name in a header of fixed width: words with single blanks between them."""
 
 
-def read_transposed(path: Path, how: Delimited) -> Iterator[Piece]:
+def read_transposed(path: Place, how: Delimited) -> Iterator[Piece]:
     """Yields a table whose lines are its columns; with `header` the first field of each line is its name.
 
     LINE counts the fields of a line.
@@ -60,7 +60,7 @@ def read_transposed(path: Path, how: Delimited) -> Iterator[Piece]:
     yield Piece(table.with_columns(pl.int_range(1, table.height + 1, dtype=pl.Int64).alias(LINE)))
 
 
-def read_fixed_width(path: Path, how: Delimited, starts: tuple[int, ...]) -> Iterator[Piece]:
+def read_fixed_width(path: Place, how: Delimited, starts: tuple[int, ...]) -> Iterator[Piece]:
     """Yields the rows of a listing in columns.
 
     Args:

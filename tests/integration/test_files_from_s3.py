@@ -1,7 +1,8 @@
-"""Parquet files in an object store, served on loopback."""
+"""Files in an object store, served on loopback: Parquet and texts, by name and by pattern."""
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from data.errors import SourceError, SourceUnavailable
+from data.errors import ConfigError, SourceError, SourceUnavailable
 from ingest.files import Files
+from ingest.focus import Bills
 
 moto_server = pytest.importorskip("moto.server", reason="needs moto[server], part of the extra `dev`")
 
@@ -40,6 +42,16 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             }
             pl.DataFrame([row]).write_parquet(content)
             client.put_object(Bucket="bucket", Key=f"metrics/{number}.parquet", Body=content.getvalue())
+            frame = pl.DataFrame([row])
+            text, lines = frame.write_csv().encode(), frame.write_ndjson().encode()
+            put = {
+                f"metrics/{number}.csv": text,
+                f"metrics/2024/{number}.csv": text,
+                f"packed/{number}.csv.gz": gzip.compress(text),
+                f"lines/{number}.ndjson": lines,
+            }
+            for key, body in put.items():
+                client.put_object(Bucket="bucket", Key=key, Body=body)
         yield {"endpoint_url": url, "allow_http": "true", "region": "us-east-1"}
     finally:
         server.stop()
@@ -64,3 +76,51 @@ def test_what_is_not_there_is_an_error_and_a_store_that_is_down_may_be_tried_aga
     down = {**store, "endpoint_url": "http://127.0.0.1:9", "max_retries": 0}
     with pytest.raises(SourceUnavailable, match=r"s3://bucket/metrics/2\.parquet: cannot be fetched"):
         values("s3://bucket/metrics/2.parquet", down)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("s3://bucket/metrics/2.csv", [2.0]),
+        ("s3://bucket/metrics/*.csv", [1.0, 2.0]),
+        ("s3://bucket/metrics/**/*.csv", [1.0, 2.0, 1.0, 2.0]),
+        ("s3://bucket/metrics/20??/[12].csv", [1.0, 2.0]),
+        ("s3://bucket/*/1.csv.gz", [1.0]),
+        ("s3://bucket/packed/*.csv.gz", [1.0, 2.0]),
+        ("s3://bucket/lines/*.ndjson", [1.0, 2.0]),
+    ],
+)
+def test_texts_are_read_by_name_and_by_pattern(
+    store: dict[str, Any], path: str, expected: list[float]
+) -> None:
+    assert sorted(values(path, store)) == sorted(expected)
+
+
+def test_texts_that_are_not_there_or_whose_store_is_down(store: dict[str, Any]) -> None:
+    for path, said in (
+        ("s3://bucket/metrics/none.csv", "there is no such object"),
+        ("s3://bucket/metrics/none*.csv", "no file matches"),
+        ("s3://nothing/metrics/1.csv", "no such object|cannot be fetched"),
+    ):
+        with pytest.raises(SourceError, match=said):
+            values(path, store)
+    down = {**store, "endpoint_url": "http://127.0.0.1:9", "max_retries": 0}
+    for path in ("s3://bucket/metrics/1.csv", "s3://bucket/metrics/*.csv"):
+        with pytest.raises(SourceUnavailable, match="cannot be fetched"):
+            values(path, down)
+    with pytest.raises(ConfigError, match="only Parquet"):
+        values("gs://bucket/metrics/1.csv", store)
+
+
+def test_a_bill_is_read_from_there(store: dict[str, Any]) -> None:
+    import boto3
+
+    bill = (
+        "BilledCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd\n"
+        "1.5,USD,2024-05-01T00:00:00Z,2024-05-02T00:00:00Z\n"
+    )
+    client = boto3.client("s3", endpoint_url=store["endpoint_url"], region_name="us-east-1")
+    client.put_object(Bucket="bucket", Key="bills/may.csv", Body=bill.encode())
+    bills = Bills.from_table({"paths": ["s3://bucket/bills/*.csv"], "storage": store})
+    (batch,) = bills.pull()
+    assert [float(cost) for cost in batch.charges["billed_cost"]] == [1.5]
