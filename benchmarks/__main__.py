@@ -14,6 +14,7 @@ BENCHMARKS = {
     "decide": "findings, recommendations, alternatives and the plan of 10,000 resources",
     "store": "loading, ticks, rollups, bytes per sample",
     "reading": "reading files against DuckDB's reader",
+    "pages": "how long the server takes for each page of the dashboard",
     "receiver": "taking in and loading what is pushed, against plain append and fsync",
     "fuzz": "10,000 mutated files and 10,000 payloads",
 }
