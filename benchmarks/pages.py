@@ -4,7 +4,8 @@
     python -m benchmarks pages --folder FOLDER  of any store's folder
 
 First = the first time after a run was published, with all that a page reads; then = the best of three
-repeats. Both include the JSON that is sent, before it is compressed. Milliseconds of the wall clock: run it alone.
+repeats. Both include the JSON that is sent, before it is compressed. Milliseconds of the wall clock: run
+it alone.
 """
 
 from __future__ import annotations
