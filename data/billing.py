@@ -26,6 +26,10 @@ class BillLoaded:
     rejected: int = 0
     deviations: int = 0
     """Columns and ways in which it does not conform."""
+    copies: tuple[tuple[str, str], ...] = ()
+    """(file, other file): all charges of the first are in the other too, so they were not kept."""
+    shared: tuple[tuple[str, str, int], ...] = ()
+    """(file, other file, charges): so many charges are in both and now count twice."""
 
     def __add__(self, other: BillLoaded) -> BillLoaded:
         return BillLoaded(
@@ -34,13 +38,18 @@ class BillLoaded:
             self.replaced + other.replaced,
             self.rejected + other.rejected,
             self.deviations + other.deviations,
+            self.copies + other.copies,
+            self.shared + other.shared,
         )
 
 
 def record_bill(
     connection: duckdb.DuckDBPyConnection, origin: str, batches: Iterable[BillBatch], audit: Audit
 ) -> BillLoaded:
-    """Records the charges of one file, within the caller's transaction."""
+    """Records the charges of one file, within the caller's transaction.
+
+    A file whose charges are all in another file already is a copy of it, whatever its name: it is not kept.
+    """
     row = row_of(connection, "DELETE FROM bills WHERE origin = $origin", {"origin": origin})
     replaced = int(row[0]) if row else 0
     connection.execute("DELETE FROM bill_conformance WHERE origin = $origin", {"origin": origin})
@@ -57,11 +66,16 @@ def record_bill(
             connection.register("charged", unzoned(rows))
             connection.execute("INSERT INTO bills BY NAME FROM charged")
             connection.unregister("charged")
+    shared = connection.execute(text_of("bills_shared")[0], {"origin": origin}).fetchall() if charges else []
+    if shared and shared[0][1] == charges:
+        connection.execute("DELETE FROM bills WHERE origin = $origin", {"origin": origin})
+        return BillLoaded(read, 0, replaced, rejected, 0, copies=((origin, shared[0][0]),))
     report = summed(pl.concat(found)).with_columns(pl.lit(origin).alias("origin"))
     connection.register("conforming", report)
     connection.execute("INSERT INTO bill_conformance BY NAME FROM conforming")
     connection.unregister("conforming")
-    return BillLoaded(read, charges, replaced, rejected, report.height)
+    twice = tuple((origin, other, count) for other, count in shared)
+    return BillLoaded(read, charges, replaced, rejected, report.height, shared=twice)
 
 
 def refresh_months(connection: duckdb.DuckDBPyConnection) -> None:

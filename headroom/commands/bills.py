@@ -51,6 +51,14 @@ def show_bills(bills: list[BillSummary], deviations: pl.DataFrame | None) -> Non
     for row in bills:
         for error in row.errors:
             typer.echo(f"{row.name}: {error}", err=True)
+        for copy, original in row.loaded.copies:
+            typer.echo(f"{row.name}: {copy} holds the same charges as {original}; they count once", err=True)
+        for one, other, count in row.loaded.shared[:_SHOWN]:
+            typer.echo(
+                f"{row.name}: {count:,} charges of {one} are also in {other} and count twice; is one of the"
+                " files an older delivery?",
+                err=True,
+            )
         if row.loaded.rejected:
             typer.echo(
                 f"{row.name}: {row.loaded.rejected:,} rows are no charges; `headroom status` says why",

@@ -103,6 +103,8 @@ def _load(run: Run, name: str, bills: Bills, *, dry_run: bool) -> BillSummary:
                 loaded = summary.loaded
                 report.rows_read = loaded.rows_read
                 report.loaded = summary.counts()
+                if loaded.copies:
+                    report.message = "; ".join(f"{one} is a copy of {other}" for one, other in loaded.copies)
                 if summary.errors:
                     report.outcome = "partly" if loaded.charges else "failed"
                     report.message = summary.errors[0]

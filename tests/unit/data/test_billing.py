@@ -54,6 +54,29 @@ def test_the_same_file_again_takes_the_place_of_its_rows(store: Store) -> None:
     assert store.frame("bills_conformance").select("column", "files", "rows").rows() == [("Tags", 2, 3)]
 
 
+def test_a_copy_under_another_name_counts_once_and_is_named(store: Store) -> None:
+    charges = [charge("1.5", resource="i-1"), charge("1.5", resource="i-1"), charge("-1", resource="i-2")]
+    record(store, "a.csv", batch(*charges))
+    for name in ("copy of a.csv", "a.parquet", "copy of a.csv"):
+        assert record(store, name, batch(*reversed(charges))).copies == ((name, "a.csv"),)
+    part = record(store, "part.csv", batch(charges[0]))
+    assert (part.charges, part.copies) == (0, (("part.csv", "a.csv"),))
+    assert store.frame("bills_files").select("origin", "charges").rows() == [("a.csv", 3)]
+    # The first file may still be loaded again, and be corrected.
+    again = record(store, "a.csv", batch(*charges, charge("9")))
+    assert (again.charges, again.replaced, again.copies, again.shared) == (4, 3, (), ())
+
+
+def test_charges_that_are_in_two_files_are_named_where_neither_is_a_copy(store: Store) -> None:
+    same = [charge("1.5", resource="i-1"), charge("2", resource="i-2")]
+    record(store, "a.csv", batch(*same, charge("3", resource="i-3")))
+    loaded = record(store, "b.csv", batch(*same, charge("4", resource="i-4")))
+    assert (loaded.charges, loaded.copies, loaded.shared) == (3, (), (("b.csv", "a.csv", 2),))
+    # The same amount for another day, machine or file of another currency is another charge.
+    others = (charge("1.5", resource="i-9"), charge("1.5", resource="i-1", currency="USD"))
+    assert record(store, "c.csv", batch(*others)).shared == ()
+
+
 def test_a_file_that_breaks_off_leaves_what_it_said_before(store: Store) -> None:
     record(store, "a.csv", batch(charge("1")))
 
