@@ -16,6 +16,8 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import ConfigError
+from models.counted_hours import CountedHours
+from models.migrating import ARM, FAMILY
 
 FILE_NAME = "headroom.toml"
 
@@ -97,7 +99,12 @@ class ForecastSettings(Section):
         "fleet", description="Forecaster for hourly demand; `headroom forecast --help` lists them"
     )
     hours: int = Field(336, ge=1, le=2160, description="Hours ahead at the hourly grain")
-    hours_history_days: int = Field(90, ge=2, description="Days of hourly history a forecast reads")
+    hours_history_days: int = Field(
+        90,
+        ge=2,
+        description="Days of hourly history a forecast reads. The fleet model would look at 112: measured no"
+        " better on servers, links and GPUs, and a fifth more work",
+    )
     days: int = Field(365, ge=28, le=730, description="Days ahead at the daily grain (daily peaks)")
     days_history_days: int = Field(800, ge=28, description="Days of daily history a forecast reads")
     samples: int = Field(
@@ -180,6 +187,17 @@ class DecideSettings(Section):
         description="Changes that fit into one change window (label `change_window` of a resource);"
         " 0 = no limit",
     )
+    business_hours: str = Field(
+        "Mon-Fri 08:00-18:00",
+        description="What the label `hours = business` of a resource means: only these hours count for its"
+        " size and its shortages, on the clock of its zone (forecast.zones)",
+    )
+    node_pools: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Largest node of a node pool or cluster (labels `node_pool`, `cluster`) where the"
+        " inventory does not list its nodes; no replica is advised to be larger, e.g."
+        " { large = { cpu = 16, memory = 64 } }",
+    )
     migrate_to: tuple[str, ...] = Field(
         ("family",),
         description='Where machines may be advised to move when that saves 15 % more than resizing: "family"'
@@ -188,6 +206,23 @@ class DecideSettings(Section):
     endpoints_too_big: bool = Field(
         False, description="Advise on over-provisioned endpoints (laptops, workstations) too"
     )
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        for place in self.migrate_to:
+            if place not in (FAMILY, ARM) and "/" not in place:
+                raise ValueError(f"migrate_to: {place!r} is neither family, arm nor PROVIDER/REGION")
+        for pool, amounts in self.node_pools.items():
+            for metric, amount in amounts.items():
+                if metric not in ("cpu", "memory") or not 0 < amount < float("inf"):
+                    raise ValueError(
+                        f"node_pools: {pool} needs cpu and memory above 0, not {metric} = {amount:g}"
+                    )
+        try:
+            CountedHours.of(self.business_hours)
+        except ConfigError as error:
+            raise ValueError(f"business_hours: {error}") from error
+        return self
 
 
 class PriceSettings(Section):
