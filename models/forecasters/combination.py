@@ -69,3 +69,11 @@ def weighted_median(paths: NDArray[np.float32], weights: FloatArray) -> FloatArr
         # Half, less what rounding may have taken off the sum of the weights.
         np.copyto(middle, path, where=(below >= 0.5 - 1e-6) & (path < middle))
     return middle.astype(float)
+
+
+def disagreement(paths: NDArray[np.float32], middle: FloatArray, weights: FloatArray) -> FloatArray:
+    """(n,) mean distance of (members, n, horizon) paths from their middle, weighted as they are."""
+    own = middle.astype(np.float32)
+    away = np.array([np.abs(path - own).mean(1, dtype=float) for path in paths])
+    mean: FloatArray = (away * weights).sum(0)
+    return mean

@@ -12,6 +12,7 @@ the older errors foretell the newer ones best.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,33 +109,6 @@ class Bands:
         )
         return wide
 
-    def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
-        """(n, levels) quantiles of errors in units of their spread; 0 at one half: the path is the median."""
-        rest = self.residuals
-        prior = laplace_quantiles(levels)
-        cutoffs, n = len(rest.offsets), len(rest.teaches)
-        if not cutoffs:
-            return np.tile(prior, (n, 1))
-        unit = [rest.error[i] / self.spread(rest.path[i], rest.phase[i], i) for i in range(cutoffs)]
-        errors = np.stack(unit)
-        rows = rest.teaches if rest.teaches.any() else np.ones(n, bool)
-        pool = errors[:, rows]
-        pool = pool[np.isfinite(pool)]
-        shared = prior
-        if pool.size:
-            # Errors of one path go together: a path counts as two.
-            independent = 2.0 * cutoffs * int(rows.sum())
-            measured = np.quantile(pool, levels)
-            shared = (independent * measured + _PRIOR_ERRORS * prior) / (independent + _PRIOR_ERRORS)
-        own = _own_quantiles(errors, levels)
-        known: NDArray[np.bool_] = np.all(np.isfinite(own), axis=1)
-        weight = 2.0 * np.isfinite(errors).any(2).sum(0)
-        weight = np.where(known, weight / (weight + _OWN_ERRORS), 0.0)[:, None]
-        mixed = (1 - weight) * shared + weight * np.where(known[:, None], own, 0.0)
-        half = np.asarray(levels)
-        out: FloatArray = np.where(half < 0.5, np.minimum(mixed, 0.0), np.maximum(mixed, 0.0))
-        return np.where(half == 0.5, 0.0, out)
-
     def _over_the_day(self, weights: FloatArray, size: FloatArray) -> FloatArray:
         """(n, day) relative size of errors by time of day, five slots together, half of it believed."""
         n, day = len(size), self.residuals.day
@@ -148,6 +122,50 @@ class Bands:
         shape /= np.maximum(shape.mean(0), 1e-9)
         blend: FloatArray = (1 - _SHAPE_BELIEVED + _SHAPE_BELIEVED * shape).T
         return blend
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Quantiles of errors in units of their spread, sorted once and asked for any levels."""
+
+    pool: FloatArray
+    """Errors of all series that teach, ascending."""
+    own: FloatArray
+    """(n, cutoffs x horizon) errors of each series, ascending, NaN last."""
+    independent: float
+    """How many errors of the pool count as independent."""
+    own_independent: FloatArray
+    """(n,)"""
+
+    @classmethod
+    def of(cls, errors: FloatArray, teaches: NDArray[np.bool_]) -> Self:
+        """From (cutoffs, n, horizon) errors divided by their spread; NaN is left out."""
+        cutoffs, n, _ = errors.shape
+        rows = teaches if teaches.any() else np.ones(n, bool)
+        pool = errors[:, rows]
+        own = np.sort(errors.transpose(1, 0, 2).reshape(n, -1), axis=1)
+        # Errors of one path go together: a path counts as two.
+        counted = 2.0 * np.isfinite(errors).any(2).sum(0)
+        return cls(np.sort(pool[np.isfinite(pool)]), own, 2.0 * cutoffs * int(rows.sum()), counted)
+
+    def at(self, levels: tuple[float, ...]) -> FloatArray:
+        """(n, levels) quantiles; 0 at one half: the path is the median."""
+        prior, half = laplace_quantiles(levels), np.asarray(levels)
+        shared = prior
+        if self.pool.size:
+            measured = _sorted_quantiles(self.pool[None, :], np.array([self.pool.size]), levels)[0]
+            total = self.independent + _PRIOR_ERRORS
+            shared = (self.independent * measured + _PRIOR_ERRORS * prior) / total
+        count = np.isfinite(self.own).sum(1)
+        weight = np.where(count > 0, self.own_independent / (self.own_independent + _OWN_ERRORS), 0.0)[
+            :, None
+        ]
+        own = np.zeros((len(count), len(levels)))
+        if self.own.shape[1]:
+            own = np.where(count[:, None] > 0, _sorted_quantiles(self.own, count, levels), 0.0)
+        mixed = (1 - weight) * shared + weight * own
+        out: FloatArray = np.where(half < 0.5, np.minimum(mixed, 0.0), np.maximum(mixed, 0.0))
+        return np.where(half == 0.5, 0.0, out)
 
 
 def _recency(residuals: Residuals, half_life: float, cutoff: int | None) -> FloatArray:
@@ -199,15 +217,13 @@ def _best_half_life(sums: FloatArray, counts: FloatArray, residuals: Residuals) 
     return best
 
 
-def _own_quantiles(errors: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """(n, levels) quantiles of each series' errors over (cutoffs, n, horizon), NaN ones left out."""
-    n = errors.shape[1]
-    ordered = np.sort(errors.transpose(1, 0, 2).reshape(n, -1), axis=1)
-    count = np.maximum(np.isfinite(ordered).sum(1), 1)[:, None]
-    place = np.asarray(levels) * (count - 1)
+def _sorted_quantiles(ordered: FloatArray, count: NDArray[np.intp], levels: tuple[float, ...]) -> FloatArray:
+    """(n, levels) quantiles of the first (n,) `count` of each row of ascending values."""
+    last = np.maximum(count, 1)[:, None] - 1
+    place = np.asarray(levels) * last
     low = np.floor(place).astype(np.intp)
-    high = np.minimum(low + 1, count - 1)
-    rows = np.arange(n)[:, None]
+    high = np.minimum(low + 1, last)
+    rows = np.arange(len(ordered))[:, None]
     value: FloatArray = ordered[rows, low] + (place - low) * (ordered[rows, high] - ordered[rows, low])
     return value
 

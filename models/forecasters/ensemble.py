@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray
-from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
-from models.forecasters.conformal import Bands, Residuals, apart
+from models.forecasters.combination import (
+    disagreement,
+    mean_errors,
+    member_errors,
+    member_weights,
+    weighted_median,
+)
+from models.forecasters.conformal import Bands, Residuals, Shares, apart
+from models.forecasters.distributions import Distributions
 from models.forecasters.fresh_jump import FreshJump, moves
 from models.forecasters.ladder import Rung
 from models.forecasters.members.batch import Batch
 from models.forecasters.preparation import Prepared
+from models.forecasters.side_spread import SideSpread
+from models.forecasters.usual_range import LEARNT_LEVELS, UsualRange, ranges_at
 
-_GRID = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
-"""Levels between which a distribution is taken to be straight where two are mixed."""
+_DAYS_OF_A_RANGE = 7
+"""Days of history before the earliest cutoff without which no usual range is averaged in."""
 NAIVES = ("last_value", "naive_day", "naive_week")
 """Members that every forecast is measured against."""
 
@@ -27,20 +36,13 @@ class Backtest:
 
     actual: FloatArray
     """(cutoffs, n, horizon); NaN is not scored."""
-    path: FloatArray
-    """(cutoffs, n, horizon) each made without the errors at its own cutoff."""
     naive: dict[str, FloatArray]
     """Member -> (cutoffs, n, horizon)."""
-    spread: FloatArray
-    """(cutoffs, n, horizon) size of errors expected at each slot."""
-    bands: Bands
-    jumps: tuple[FreshJump, ...]
-    """Per cutoff."""
+    distributions: Distributions
 
-    def quantiles(self, batch: Batch, levels: tuple[float, ...]) -> FloatArray:
+    def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """(cutoffs, n, horizon, levels) what would have been forecast."""
-        made = zip(self.path, self.spread, self.jumps, strict=True)
-        return np.stack([spread_out(batch, self.bands, *one, levels) for one in made])
+        return np.stack([self.distributions.at(1 + i, levels) for i in range(len(self.actual))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,59 +73,65 @@ def combined(part: Prepared, rung: Rung, horizon: int, levels: tuple[float, ...]
     actual, bound = _what_came(part, rung.offsets, horizon)
     sums, counts = member_errors(paths[:, 1:], actual, bound)
     every = list(range(len(rung.offsets)))
-    errors = mean_errors(sums, counts, every) if every else np.zeros((len(names), n))
-    now = weighted_median(paths[:, 0], member_weights(errors, power))
-    past = np.empty((len(every), n, horizon))
-    for i in every:
-        weights = member_weights(mean_errors(sums, counts, apart(rung.offsets, i, horizon)), power)
-        past[i] = weighted_median(paths[:, 1 + i], weights)
+    path = np.empty((len(cutoffs), n, horizon))
+    scatter = np.empty((len(cutoffs), n))
+    for k in range(len(cutoffs)):
+        chosen = every if k == 0 else apart(rung.offsets, k - 1, horizon)
+        errors = mean_errors(sums, counts, chosen) if chosen else np.zeros((len(names), n))
+        weights = member_weights(errors, power)
+        path[k] = weighted_median(paths[:, k], weights)
+        scatter[k] = disagreement(paths[:, k], path[k], weights)
 
-    day = batch.seasons.day
-    steps = np.arange(horizon)
-    phase = np.array([(t - offset + steps) % day for offset in rung.offsets], np.intp).reshape(-1, horizon)
-    error = np.where((bound > 0) & (actual < past), np.nan, actual - past)
-    bands = Bands.of(Residuals(error, past, rung.offsets, phase, day, batch.teaches, _least_error(batch)))
-    spread = bands.spread(now, (t + steps) % day)
-    newest = [batch.raw[:, cutoff - 1] for cutoff in cutoffs]
-    unit = batch.seasons.recent / 7
-    gone = np.array([moves(path, at, unit) for path, at in zip(past, newest[1:], strict=True)])
-    jump = FreshJump.of(now, newest[0], gone, unit)
-    quantiles = spread_out(batch, bands, now, spread, jump, levels)
-    backtest = None
-    if every:
-        jumps = tuple(FreshJump.of(past[i], newest[1 + i], np.delete(gone, i, axis=0), unit) for i in every)
-        past_spread = np.stack([bands.spread(past[i], phase[i], i) for i in every])
-        naive = {name: paths[names.index(name), 1:].astype(float) for name in NAIVES if name in names}
-        backtest = Backtest(actual, past, naive, past_spread, bands, jumps)
-    return Combined(quantiles, backtest, names)
+    naive = {name: paths[names.index(name), 1:].astype(float) for name in NAIVES if name in names}
+    del paths
+    made = _distributions(batch, cutoffs, path, scatter, np.where(bound > 0, actual, np.nan), actual)
+    backtest = Backtest(actual, naive, made) if every else None
+    return Combined(made.at(0, levels), backtest, names)
 
 
-def spread_out(
+def _distributions(
     batch: Batch,
-    bands: Bands,
+    cutoffs: tuple[int, ...],
     path: FloatArray,
-    spread: FloatArray,
-    jump: FreshJump,
-    levels: tuple[float, ...],
-) -> FloatArray:
-    """(n, horizon, levels) the path with its bands, mixed with where a fresh jump has left demand."""
-    if not (jump.share > 0).any():
-        return banded(batch, path, spread, bands.quantiles(levels))
-    grid = tuple(sorted({*_GRID, *levels}))
-    return jump.mixed(banded(batch, path, spread, bands.quantiles(grid)), grid, levels)
-
-
-def banded(batch: Batch, path: FloatArray, spread: FloatArray, shares: FloatArray) -> FloatArray:
-    """(n, horizon, levels) the path moved by each level's (n, levels) share of the spread.
-
-    Nothing leaves the range of the history by more than that range.
-    """
-    low, high = batch.raw.min(1)[:, None, None], batch.raw.max(1)[:, None, None]
-    floor = np.where(low < 0, low - (high - low), 0.0)
-    moved = path[:, :, None] + spread[:, :, None] * shares[:, None, :]
-    ceiling = np.maximum(high + (high - low), path[:, :, None])
-    out: FloatArray = np.maximum.accumulate(np.clip(moved, floor, ceiling), axis=2)
-    return out
+    scatter: FloatArray,
+    bound: FloatArray,
+    actual: FloatArray,
+) -> Distributions:
+    """Learns from past errors; `bound` is (cutoffs, n, horizon) what demand was at least, NaN = as it was."""
+    count, n, horizon = path.shape
+    every, day, t = range(count - 1), batch.seasons.day, batch.slots
+    offsets = tuple(t - cutoff for cutoff in cutoffs[1:])
+    phase = (np.array(cutoffs)[:, None] + np.arange(horizon)) % day
+    # A path above what demand was at least is no error.
+    error = np.where(bound < path[1:], np.nan, actual - path[1:])
+    least = _least_error(batch)
+    bands = Bands.of(Residuals(error, path[1:], offsets, phase[1:], day, batch.teaches, least))
+    spread = np.stack(
+        [bands.spread(path[0], phase[0]), *(bands.spread(path[1 + i], phase[1 + i], i) for i in every)]
+    )
+    sides = SideSpread.of(batch, cutoffs, path, scatter, spread, error, least)
+    units = [sides.undone(1 + i, error[i] / spread[1 + i]) for i in every]
+    shares = Shares.of(np.stack(units) if units else np.empty((0, n, horizon)), batch.teaches)
+    unit = batch.seasons.recent / 7
+    newest = [batch.raw[:, cutoff - 1] for cutoff in cutoffs]
+    gone = np.array([moves(path[1 + i], newest[1 + i], unit) for i in every]).reshape(-1, n)
+    jumps = (
+        FreshJump.of(path[0], newest[0], gone, unit),
+        *(FreshJump.of(path[1 + i], newest[1 + i], np.delete(gone, i, axis=0), unit) for i in every),
+    )
+    made = Distributions(batch, cutoffs, path, spread, sides, shares, jumps, UsualRange.none(n))
+    if day == 1 or not every or min(cutoffs) < _DAYS_OF_A_RANGE * day:
+        return made
+    # Beyond a week, every fifth slot: it comes to every time of the day.
+    ahead = np.arange(0, horizon, 1 if horizon <= 7 * day or day % 5 == 0 else 5)
+    own = np.stack([made.plain(1 + i, LEARNT_LEVELS, ahead=ahead) for i in every])
+    width = np.ptp(made.plain(0, LEARNT_LEVELS, ahead=ahead)[:, :, [0, -1]], axis=2).mean(1)
+    usual = np.stack(
+        [ranges_at(batch, cutoff, LEARNT_LEVELS)[:, :, ahead % day] for cutoff in cutoffs[1:]], 1
+    )
+    scale = np.maximum(_daily_change(batch), least)
+    learnt = UsualRange.of(actual[:, :, ahead], own, usual, width, scale, batch.teaches)
+    return replace(made, usual=learnt)
 
 
 def _mend(paths: NDArray[np.float32]) -> None:
@@ -152,3 +160,12 @@ def _least_error(batch: Batch) -> FloatArray:
     both = (batch.weight[:, 1:] > 0) & (batch.weight[:, :-1] > 0)
     least: FloatArray = 0.2 * (change * both).sum(1) / np.maximum(both.sum(1), 1)
     return np.maximum(least, 1e-12)
+
+
+def _daily_change(batch: Batch) -> FloatArray:
+    """(n,) mean absolute change from day to day over reported slots."""
+    day = batch.seasons.day
+    both = (batch.weight[:, day:] > 0) & (batch.weight[:, :-day] > 0)
+    change = np.abs(batch.raw[:, day:] - batch.raw[:, :-day]) * both
+    mean: FloatArray = change.sum(1) / np.maximum(both.sum(1), 1)
+    return mean

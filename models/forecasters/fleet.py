@@ -144,7 +144,7 @@ def backtest_scores(keys: list[SeriesKey], backtest: Backtest, part: Prepared) -
     batch = part.batch
     day = batch.seasons.day
     scale = seasonal_scale(np.where(part.scored, batch.raw, np.nan), day)
-    bands = backtest.quantiles(batch, SCORED_LEVELS)
+    bands = backtest.quantiles(SCORED_LEVELS)
     actual, middle = backtest.actual, bands[..., SCORED_LEVELS.index(0.5)]
     out = [score_table(keys, "fleet", actual, middle, scale, day, bands, SCORED_LEVELS)]
     out += [score_table(keys, name, actual, path, scale, day) for name, path in backtest.naive.items()]

@@ -9,10 +9,11 @@ chosen over all sets of `benchmarks/forecasting.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.panel import FloatArray
 
@@ -45,6 +46,10 @@ class FreshJump:
         fresh = (usual > 0) & (moves(path, newest, day) > FRESH * usual)
         fading = SHARE * 0.5 ** (np.arange(horizon) / (HALF_LIFE_DAYS * day))
         return cls(newest, np.where(fresh[:, None], fading, 0.0))
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """The same for some of the series."""
+        return replace(self, newest=self.newest[rows], share=self.share[rows])
 
     def mixed(self, quantiles: FloatArray, grid: tuple[float, ...], levels: tuple[float, ...]) -> FloatArray:
         """(n, horizon, levels) of (n, horizon, grid) quantiles after mixing; as they are without a jump.

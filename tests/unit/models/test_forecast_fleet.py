@@ -16,7 +16,7 @@ from data.series import SeriesKey
 from models import fanout
 from models.features.seasons import Seasons
 from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
-from models.forecasters.conformal import Bands, Residuals, apart, laplace_quantiles
+from models.forecasters.conformal import Bands, Residuals, Shares, apart, laplace_quantiles
 from models.forecasters.fleet import Fleet
 from models.forecasters.ladder import backtest_offsets, chunks, rung
 from models.forecasters.members import MEMBERS
@@ -85,7 +85,8 @@ def test_bands_of_errors_that_are_alike_cover_what_they_should() -> None:
     phase = np.tile(np.arange(24), (4, 1))
     bands = Bands.of(Residuals(error, path, offsets, phase, 24, np.ones(n, bool), np.full(n, 1e-9)))
     spread = bands.spread(np.full((n, horizon), 50.0), phase[0])
-    shares = bands.quantiles(LEVELS)
+    units = np.stack([error[i] / bands.spread(path[i], phase[i], i) for i in range(4)])
+    shares = Shares.of(units, np.ones(n, bool)).at(LEVELS)
     future = rng.normal(0, 1, (n, horizon)) * size[:, None]
     for low, high, nominal in ((0, 4, 0.95), (1, 3, 0.8)):
         inside = (future >= spread * shares[:, low, None]) & (future <= spread * shares[:, high, None])
@@ -94,10 +95,8 @@ def test_bands_of_errors_that_are_alike_cover_what_they_should() -> None:
 
 
 def test_without_any_past_error_bands_are_those_of_the_prior() -> None:
-    empty = Residuals(
-        np.empty((0, 2, 4)), np.empty((0, 2, 4)), (), np.empty((0, 4), int), 24, np.ones(2, bool), np.ones(2)
-    )
-    np.testing.assert_allclose(Bands.of(empty).quantiles(LEVELS)[0], laplace_quantiles(LEVELS))
+    empty = Shares.of(np.empty((0, 2, 4)), np.ones(2, bool))
+    np.testing.assert_allclose(empty.at(LEVELS)[0], laplace_quantiles(LEVELS))
     # Half of a Laplace error's mass lies within log 2 of its mean size.
     np.testing.assert_allclose(laplace_quantiles((0.25, 0.5, 0.75)), [-np.log(2), 0, np.log(2)], atol=1e-12)
 
