@@ -16,8 +16,6 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import ConfigError
-from models.counted_hours import CountedHours
-from models.migrating import ARM, FAMILY
 
 FILE_NAME = "headroom.toml"
 
@@ -210,7 +208,7 @@ class DecideSettings(Section):
     @model_validator(mode="after")
     def _can_be(self) -> Self:
         for place in self.migrate_to:
-            if place not in (FAMILY, ARM) and "/" not in place:
+            if place not in ("family", "arm") and "/" not in place:
                 raise ValueError(f"migrate_to: {place!r} is neither family, arm nor PROVIDER/REGION")
         for pool, amounts in self.node_pools.items():
             for metric, amount in amounts.items():
@@ -218,6 +216,8 @@ class DecideSettings(Section):
                     raise ValueError(
                         f"node_pools: {pool} needs cpu and memory above 0, not {metric} = {amount:g}"
                     )
+        from models.counted_hours import CountedHours  # numpy and polars: not for `headroom --help`
+
         try:
             CountedHours.of(self.business_hours)
         except ConfigError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from data.alternative import Alternative
 from data.decision import Finding, MetricFinding, Size, Status
@@ -21,9 +22,10 @@ from data.panel import FloatArray, Panel
 from data.prices import PriceCatalog
 from data.reach import Reach
 from data.recommendation import Recommendation, ResourceCost
-from data.series import Metric
+from data.series import STOCKS, Metric
 from models.alternatives import alternative_rows, alternatives_of
 from models.cost import Growth, monthly_costs, resource_cost
+from models.counted_hours import only_counted
 from models.decision_frames import decision_frames
 from models.estate import Estate, read_estate
 from models.finding_options import FindingOptions
@@ -31,10 +33,11 @@ from models.findings import judge_metric, judge_resource
 from models.fitting import fit
 from models.headcount import told_of_pools
 from models.members import compare_members
+from models.node_caps import node_caps
 from models.pools import pools_of
 from models.pricing import Amounts, Pricer
 from models.recommend import Case, recommend, smaller
-from models.usage import Usage, usage
+from models.usage import Usage, in_counted_hours, usage
 
 _AHEAD_LEVEL = 0.8
 """An order is sized for the demand of four in five futures."""
@@ -75,6 +78,10 @@ class DecisionInputs:
     """Name of the policy that made the sizes."""
     stated: Mapping[str, Amounts] = field(default_factory=dict)
     """Resource -> metric -> capacity the inventory states; counts where nothing was measured."""
+    counted: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Resource -> which hours of the hourly panels count for its size and its shortages; absent = all."""
+    nodes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Node pool or cluster -> metric -> amount of its largest node, where the inventory does not list it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,12 @@ def decide(inputs: DecisionInputs) -> Decisions:
             sizes.setdefault(key.subject, {})[metric] = answer
     exhaustions: dict[str, dict[str, Exhaustion]] = {}
     for one in inputs.exhaustions:
-        exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
-    ahead = _demands_ahead(inputs.reach, estate, options)
+        if one.key.metric in STOCKS or one.key.subject not in inputs.counted:
+            exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
+    ahead = _demands_ahead(inputs.reach, estate, options, inputs.counted)
 
+    held = {name: {m: u.capacity for m, u in used.items()} for name, used in measured.items()}
+    caps = node_caps(estate.current, {**inputs.stated, **held}, inputs.nodes)
     names = frozenset(resource.name for resource in estate.current)
 
     cases: list[Case] = []
@@ -130,6 +140,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
             ahead.get(resource.name, {}),
             pricer.current(resource, capacity or inputs.stated.get(resource.name, {})),
             inputs.stated.get(resource.name, {}),
+            caps.get(resource.name, {}),
         )
         metrics = [
             judge_metric(
@@ -188,6 +199,19 @@ def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:
             quiet_level=quiet,
         ):
             measured.setdefault(used.resource, {})[metric] = used
+        limited = np.array([key.subject in inputs.counted for key in panel.keys], bool)
+        if limited.any():
+            part = only_counted(panel.take(limited), inputs.counted)
+            for used in usage(
+                part,
+                None,
+                inputs.as_of,
+                window_days=options.window_days,
+                reserve=options.reserve_of(metric),
+                quiet_level=quiet[limited],
+            ):
+                whole = measured[used.resource]
+                whole[metric] = in_counted_hours(whole[metric], used)
     return measured
 
 
@@ -201,7 +225,7 @@ def _is_urgent(metrics: Iterable[MetricFinding]) -> bool:
 
 
 def _demands_ahead(
-    reaches: Iterable[Reach], estate: Estate, options: FindingOptions
+    reaches: Iterable[Reach], estate: Estate, options: FindingOptions, counted: Container[str]
 ) -> dict[str, dict[str, float]]:
     """Resource -> metric -> the highest demand of four in five futures until lead time and horizon end."""
     resources = {r.name: r for r in estate.current}
@@ -211,7 +235,7 @@ def _demands_ahead(
         days = np.asarray(reach.days)
         for row, key in enumerate(reach.keys):
             resource = resources.get(key.subject)
-            if resource is None:
+            if resource is None or (key.subject in counted and key.metric not in STOCKS):
                 continue
             wanted = options.lead_of(resource) + options.risk_days
             day = min(int(np.searchsorted(days, wanted)), len(days) - 1)

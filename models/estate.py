@@ -50,6 +50,12 @@ class Resource:
         return str(self.labels.get(name, "")).lower() in {"true", "yes", "1"}
 
 
+def replicas_of(resource: Resource) -> int:
+    """Replicas of a workload that the label `replicas` states; 1 where it states none."""
+    text = str(resource.labels.get("replicas") or "")
+    return max(1, int(text)) if text.isdecimal() else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Estate:
     """All versions of all resources, and which of them hold at `as_of`."""

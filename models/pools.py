@@ -18,12 +18,12 @@ import numpy as np
 
 from data.panel import FloatArray, Panel
 from data.series import Metric
+from models.estate import replicas_of
 from models.fitting import describe
 from models.pricing import Amounts
 from models.recommend import Case
 
 POOL_LABEL = "pool"
-REPLICAS_LABEL = "replicas"
 
 _LEAST_UNLABELLED = 3
 _ALIKE = 0.6
@@ -91,7 +91,7 @@ def pools_of(
             continue
         label = str(resource.labels.get(POOL_LABEL) or "")
         if resource.kind == "workload":
-            replicas = _whole(resource.labels.get(REPLICAS_LABEL))
+            replicas = replicas_of(resource)
             if replicas >= 2:
                 unit = {str(m): case.held[m] / replicas for m in _COUNTED}
                 stem = resource.name.rpartition("/")[2]
@@ -224,8 +224,3 @@ def _means(values: FloatArray) -> FloatArray:
 
 def _rows(panel: Panel) -> dict[str, int]:
     return {key.subject: row for row, key in enumerate(panel.keys)}
-
-
-def _whole(label: object) -> int:
-    text = str(label or "")
-    return int(text) if text.isdecimal() else 0

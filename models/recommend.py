@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,7 +16,7 @@ from data.money import amount
 from data.outcome import Refusal
 from data.recommendation import Recommendation
 from data.series import STOCKS, Metric
-from models.estate import COMPUTE, Resource
+from models.estate import COMPUTE, Resource, replicas_of
 from models.finding_options import FindingOptions
 from models.findings import need
 from models.fitting import Fit, describe, fit
@@ -45,6 +46,8 @@ class Case:
     """Of today's size."""
     stated: Amounts = field(default_factory=dict)
     """Metric -> capacity the inventory states; counts where nothing was measured."""
+    cap: Amounts = field(default_factory=dict)
+    """Metric -> the most one replica of a workload can hold: what its largest node has for it."""
 
     @property
     def held(self) -> Amounts:
@@ -211,6 +214,8 @@ def _larger(
     ]
     wait = min(order, default=0) if finding.status is Status.AT_RISK else 0
     by = as_of + timedelta(days=max(0, wait))
+    if (members := _replicas_for(case, needs)) is not None:
+        return _more_replicas(case, finding, needs, members, pricer, options, by, policy)
     size = fit(case.resource, held, needs, pricer)
     if size is None:
         return _more_members(case, finding, needs, pricer, options, by, policy)
@@ -250,6 +255,53 @@ def _resized(
         amounts=size.amounts,
         then=then,
         by=by,
+    )
+
+
+def _replicas_for(case: Case, needs: Amounts) -> int | None:
+    """How many replicas hold the needs where as many as today would each outgrow their node; else None."""
+    if case.resource.kind != "workload" or not case.cap:
+        return None
+    today = replicas_of(case.resource)
+    wanted = [math.ceil(needs[m] / cap - 1e-9) for m, cap in case.cap.items() if m in needs and cap > 0]
+    members = max(wanted, default=0)
+    return members if members > today else None
+
+
+def _more_replicas(
+    case: Case,
+    finding: Finding,
+    needs: Amounts,
+    members: int,
+    pricer: Pricer,
+    options: FindingOptions,
+    by: date,
+    policy: str,
+) -> Recommendation:
+    """No node is large enough for one of today's replicas: more of them, each as large as its share."""
+    held = case.held
+    one = {m: min(needs.get(m, v) / members, case.cap.get(m, math.inf)) for m, v in held.items()}
+    size = fit(case.resource, one, one, pricer)
+    unit = one if size is None else {m: min(v, case.cap.get(m, v)) for m, v in size.amounts.items()}
+    amounts = {m: v * members for m, v in unit.items()}
+    today, listed = (pricer.listed(case.resource, a, None).month for a in (held, amounts))
+    then = None
+    if case.price.month is not None and listed is not None and today:
+        then = case.price.month * listed / today
+    limits = describe(case.cap)
+    return advice_for(
+        case,
+        finding,
+        pricer,
+        options,
+        policy,
+        Action.ADD_MEMBERS,
+        to_type=case.resource.instance_type,
+        to_size=f"{members} × {describe(unit)}",
+        amounts=amounts,
+        then=then,
+        by=by,
+        because=f"{finding.because}; of its largest node one replica can have {limits}: it takes {members}",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -156,6 +156,15 @@ def usage(
         )
         for i, key in enumerate(hourly.keys)
     ]
+
+
+def in_counted_hours(whole: Usage, counted: Usage) -> Usage:
+    """What a metric did in the hours that count; whether it is used at all is still said by all hours.
+
+    Daily peaks know no hours: the long history says how old the series is, not how high it went.
+    """
+    kept = ("silent_hours", "history_days", "quiet_share", "off_hours", "busy_days_ago", "grown", "last")
+    return replace(counted, **{name: getattr(whole, name) for name in kept})
 
 
 @dataclass(frozen=True, slots=True)

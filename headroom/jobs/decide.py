@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
-from data.decision import Size, Status
+from data.decision import Status
 from data.errors import StoreUnavailable, UnknownName
 from data.exhaustion import Exhaustion
 from data.money import Exchange
 from data.on_premises import OnPremisesModel
-from data.outcome import Refusal
-from data.panel import FloatArray, Panel
+from data.panel import Panel
 from data.prices import PriceCatalog
 from data.reach import Reach
 from data.series import Metric
 from headroom.jobs.forecast import service_of, subjects
 from headroom.jobs.run import Run
+from headroom.jobs.sizes import by_metric, hours_that_count, sizes_of
 from headroom.jobs.tables import corrections_of, exhaustion_rows
 from headroom.settings import Settings
 from models.advice_history import advised_until
 from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
-from models.estate import DEFAULT_TIER
 from models.exhaustion import exhaustions
 from models.finding_options import FindingOptions
-from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
-from models.sizing.marginal import Marginal
-from models.sizing.policy import SizingOptions
 
 
 def decide(run: Run) -> str:
@@ -49,15 +45,18 @@ def decide(run: Run) -> str:
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     catalog, costs = prices(run.settings)
+    listed = {f"{kind.provider}/{kind.region}" for kind in catalog.types}
+    for place in settings.migrate_to:
+        if "/" in place and place not in listed:
+            raise UnknownName("place with prices", place, listed)
     with run.record("decide") as report:
         with run.steps.step("Size"):
             hours = subjects(run, "hour", newest)
             days = subjects(run, "day", newest)
             resources, services = run.store.frame("resources_now"), run.store.frame("services_now")
-            hourly = _by_metric(hours.resources)
-            sizes = {
-                metric: _sizes(run, metric, panel, resources, services) for metric, panel in hourly.items()
-            }
+            hourly = by_metric(hours.resources)
+            counted, unread = hours_that_count(run, hours.resources, resources, services)
+            sizes = sizes_of(run, hourly, counted, resources, services)
         with run.steps.step("Find what runs out"):
             reach = {scope: run.store.reach(scope) for scope in ("resource", "service")}
             if not run.store.frame("forecast_count").item():
@@ -80,7 +79,7 @@ def decide(run: Run) -> str:
                 DecisionInputs(
                     as_of=hours.resources.end,
                     hourly=hourly,
-                    daily=_by_metric(days.resources),
+                    daily=by_metric(days.resources),
                     sizes=sizes,
                     exhaustions=own,
                     reach=(reach["resource"],),
@@ -99,6 +98,8 @@ def decide(run: Run) -> str:
                     ),
                     policy=settings.policy,
                     stated=_stated(run),
+                    counted=counted,
+                    nodes=settings.node_pools,
                 )
             )
             frames = decisions.frames()
@@ -107,7 +108,11 @@ def decide(run: Run) -> str:
             for table, rows in frames.items():
                 run.store.replace(table, rows)
             report.rows_read = len(decisions.findings)
-    return _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
+    told = _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
+    if unread:
+        named = ", ".join(unread[:3]) + (" …" if len(unread) > 3 else "")
+        told += f"; {len(unread)} labels `hours` cannot be read, all their hours count: {named}"
+    return told
 
 
 def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
@@ -120,43 +125,6 @@ def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
     return catalog, CostSettings(model, Exchange(settings.prices.currency, rates))
 
 
-def _by_metric(panel: Panel) -> dict[str, Panel]:
-    metrics = np.array([key.metric for key in panel.keys], dtype=object)
-    return {
-        str(metric): panel.take(metrics == str(metric)) for metric in Metric if (metrics == str(metric)).any()
-    }
-
-
-def _sizes(
-    run: Run, metric: str, panel: Panel, resources: pl.DataFrame, services: pl.DataFrame
-) -> Sequence[Size | Refusal]:
-    """What the policy would hold, for everything that can be resized; endpoints are bought, not sized."""
-    settings = run.settings.decide
-    kind = dict(zip(resources["resource"], resources["kind"], strict=True))
-    tier = dict(zip(services["service"], services["tier"], strict=True))
-    owner = dict(zip(resources["resource"], resources["service"], strict=True))
-    sized = np.array(
-        [settings.endpoints_too_big or kind.get(key.subject) != "endpoint" for key in panel.keys], bool
-    )
-    answers: list[Size | Refusal] = [Refusal("endpoints are bought whole, not sized")] * len(panel)
-    if not sized.any():
-        return answers
-    fleet = panel.take(sized)
-    tiers = [tier.get(owner.get(key.subject)) or DEFAULT_TIER for key in fleet.keys]
-    options = SizingOptions(
-        hold_days=settings.hold_days,
-        target_breach=settings.target_breach,
-        in_force=_held_now(fleet.capacity),
-        weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
-        hard=metric in (Metric.MEMORY, Metric.STORAGE),
-    )
-    floored = settings.policy == "marginal" and metric == Metric.MEMORY
-    policy = Marginal(floor=settings.memory_floor) if floored else POLICIES[settings.policy]()
-    for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
-        answers[row] = answer
-    return answers
-
-
 def _stated(run: Run) -> dict[str, dict[str, float]]:
     """Resource -> metric -> capacity in force: what nobody measures still has a stated size."""
     stated: dict[str, dict[str, float]] = {}
@@ -165,16 +133,6 @@ def _stated(run: Run) -> dict[str, dict[str, float]]:
         if metric in set(Metric):
             stated.setdefault(resource, {})[metric] = capacity
     return stated
-
-
-def _held_now(capacity: FloatArray) -> FloatArray:
-    """(n,) the last known capacity, NaN where none was ever known."""
-    held = np.full(len(capacity), np.nan)
-    for i, row in enumerate(capacity):
-        known = row[np.isfinite(row)]
-        if known.size:
-            held[i] = known[-1]
-    return held
 
 
 def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int]) -> list[Exhaustion]:

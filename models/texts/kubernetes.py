@@ -10,7 +10,7 @@ from typing import Any
 from data.decision import Action
 from data.series import Metric
 from models.changes import Change, in_order
-from models.estate import Resource
+from models.estate import Resource, replicas_of
 from models.texts.wording import NOTE, RESIZES, as_yaml, in_comment, label
 
 _VERSIONS = {
@@ -83,12 +83,6 @@ def _spec(change: Change, kind: str) -> dict[str, Any] | None:
     of_one = {metric: amount / replicas for metric, amount in advice.targets.items()}
     template = {"template": {"spec": {"containers": _containers(resource, of_one)}}}
     return {"jobTemplate": {"spec": template}} if kind == "CronJob" else template
-
-
-def replicas_of(resource: Resource) -> int:
-    """Replicas that the label states; 1 where it states none."""
-    text = str(resource.labels.get("replicas") or "")
-    return max(1, int(text)) if text.isdecimal() else 1
 
 
 def _containers(resource: Resource, targets: Mapping[str, float]) -> list[dict[str, Any]]:

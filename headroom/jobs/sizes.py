@@ -1,0 +1,114 @@
+"""Sizes: what the policy of the settings would hold for everything that can be resized."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from data.decision import Size
+from data.outcome import Refusal
+from data.panel import FloatArray, Panel
+from data.series import STOCKS, Metric
+from headroom.jobs.run import Run
+from models.counted_hours import counted_hours, only_counted
+from models.estate import DEFAULT_TIER, read_estate
+from models.features.calendar import zone_named
+from models.features.known import nearest
+from models.proposals import TIER_WEIGHTS
+from models.sizing import POLICIES
+from models.sizing.marginal import Marginal
+from models.sizing.policy import SizingOptions
+
+
+def sizes_of(
+    run: Run,
+    hourly: Mapping[str, Panel],
+    counted: Mapping[str, NDArray[np.bool_]],
+    resources: pl.DataFrame,
+    services: pl.DataFrame,
+) -> dict[str, Sequence[Size | Refusal]]:
+    """Metric -> one answer per series of its panel; hours that do not count are not seen by the policy."""
+    return {
+        metric: _sizes(
+            run, metric, panel if metric in STOCKS else only_counted(panel, counted), resources, services
+        )
+        for metric, panel in hourly.items()
+    }
+
+
+def hours_that_count(
+    run: Run, hourly: Panel, resources: pl.DataFrame, services: pl.DataFrame
+) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
+    """Resource -> which hours of the panel count, for those whose label `hours` limits them; and those whose
+    label cannot be read.
+
+    The clock is that of the zone the settings name for the resource, its service, its site or everybody.
+
+    Raises ConfigError where the settings' business hours or zone cannot be.
+    """
+    known = read_estate(resources, services, hourly.end).current
+    found, unread = counted_hours(known, run.settings.decide.business_hours)
+    masks: dict[tuple[object, str], NDArray[np.bool_]] = {}
+    counted: dict[str, NDArray[np.bool_]] = {}
+    for resource in known:
+        if resource.name not in found:
+            continue
+        names = [resource.name, resource.service or "", resource.site or "", "*"]
+        zone = nearest(run.settings.forecast.zones, names) or "UTC"
+        key = (found[resource.name], zone)
+        if key not in masks:
+            zone_named(zone)
+            masks[key] = found[resource.name].mask(hourly, zone)
+        counted[resource.name] = masks[key]
+    return counted, unread
+
+
+def by_metric(panel: Panel) -> dict[str, Panel]:
+    """Metric -> its series, of the metrics something has a capacity of."""
+    metrics = np.array([key.metric for key in panel.keys], dtype=object)
+    return {
+        str(metric): panel.take(metrics == str(metric)) for metric in Metric if (metrics == str(metric)).any()
+    }
+
+
+def _sizes(
+    run: Run, metric: str, panel: Panel, resources: pl.DataFrame, services: pl.DataFrame
+) -> Sequence[Size | Refusal]:
+    """What the policy would hold, for everything that can be resized; endpoints are bought, not sized."""
+    settings = run.settings.decide
+    kind = dict(zip(resources["resource"], resources["kind"], strict=True))
+    tier = dict(zip(services["service"], services["tier"], strict=True))
+    owner = dict(zip(resources["resource"], resources["service"], strict=True))
+    sized = np.array(
+        [settings.endpoints_too_big or kind.get(key.subject) != "endpoint" for key in panel.keys], bool
+    )
+    answers: list[Size | Refusal] = [Refusal("endpoints are bought whole, not sized")] * len(panel)
+    if not sized.any():
+        return answers
+    fleet = panel.take(sized)
+    tiers = [tier.get(owner.get(key.subject)) or DEFAULT_TIER for key in fleet.keys]
+    options = SizingOptions(
+        hold_days=settings.hold_days,
+        target_breach=settings.target_breach,
+        in_force=_held_now(fleet.capacity),
+        weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
+        hard=metric in (Metric.MEMORY, Metric.STORAGE),
+    )
+    floored = settings.policy == "marginal" and metric == Metric.MEMORY
+    policy = Marginal(floor=settings.memory_floor) if floored else POLICIES[settings.policy]()
+    for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
+        answers[row] = answer
+    return answers
+
+
+def _held_now(capacity: FloatArray) -> FloatArray:
+    """(n,) the last known capacity, NaN where none was ever known."""
+    held = np.full(len(capacity), np.nan)
+    for i, row in enumerate(capacity):
+        known = row[np.isfinite(row)]
+        if known.size:
+            held[i] = known[-1]
+    return held

@@ -1,0 +1,111 @@
+"""Counted hours: a resource that only matters in office hours is judged by those.
+
+The label `hours` of the inventory says which: `business` (as the settings define it), or days and times such
+as `Mon-Fri 08:00-18:00`, several with a comma between them. What happens outside, a backup or a batch, then
+counts neither for its size nor for its shortages; whether anybody uses it at all is still judged by all
+hours. Days of the long history know no hours, so running out of cores or memory is not looked at either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import ConfigError
+from data.panel import HOUR, Panel
+from models.estate import Resource
+
+HOURS_LABEL = "hours"
+BUSINESS = "business"
+ALWAYS = frozenset({"", "all", "always", "24x7"})
+OFFICE = "Mon-Fri 08:00-18:00"
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_PART = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d{1,2}):?(\d{2})?-(\d{1,2}):?(\d{2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class CountedHours:
+    """Which hours of a week count, on the clock of a zone."""
+
+    hours: frozenset[int]
+    """Hours of the week, 0 = Monday 00:00 to 167."""
+
+    @classmethod
+    def of(cls, text: str) -> CountedHours:
+        """Reads `Mon-Fri 08:00-18:00, Sat 09-12`; an hour that is only touched counts.
+
+        Raises ConfigError for anything else.
+        """
+        hours: set[int] = set()
+        for part in text.lower().split(","):
+            found = _PART.fullmatch(part.strip())
+            known = found and found[1] in _DAYS and (found[2] or found[1]) in _DAYS
+            if not found or not known:
+                raise ConfigError(f"{text!r} are no hours; write e.g. {OFFICE}")
+            first, last = _DAYS.index(found[1]), _DAYS.index(found[2] or found[1])
+            start = int(found[3]) * 60 + int(found[4] or 0)
+            end = int(found[5]) * 60 + int(found[6] or 0)
+            if not 0 <= start < end <= 24 * 60:
+                raise ConfigError(f"{text!r}: a day's hours start before they end, by 24:00")
+            days = range(first, last + 1) if first <= last else (*range(first, 7), *range(last + 1))
+            hours |= {day * 24 + hour for day in days for hour in range(start // 60, -(-end // 60))}
+        return cls(frozenset(hours))
+
+    def mask(self, panel: Panel, zone: str = "UTC") -> NDArray[np.bool_]:
+        """(t,) which slots of an hourly panel count, on the clock of an IANA zone."""
+        if panel.step != HOUR:
+            raise ValueError(f"hours are counted in an hourly panel, not in steps of {panel.step}")
+        clock = ZoneInfo(zone)
+        counts = np.zeros(panel.slots, bool)
+        for slot in range(panel.slots):
+            local = (panel.start + timedelta(hours=slot)).astimezone(clock)
+            counts[slot] = local.weekday() * 24 + local.hour in self.hours
+        return counts
+
+
+def counted_hours(
+    resources: Sequence[Resource], business: str = OFFICE
+) -> tuple[dict[str, CountedHours], list[str]]:
+    """Resource -> its hours, for those whose label limits them; and names whose label cannot be read.
+
+    Raises ConfigError where `business` are no hours.
+    """
+    of_business = CountedHours.of(business)
+    found: dict[str, CountedHours] = {}
+    unread: list[str] = []
+    for resource in resources:
+        text = str(resource.labels.get(HOURS_LABEL) or "").strip()
+        if text.lower() in ALWAYS:
+            continue
+        if text.lower() == BUSINESS:
+            found[resource.name] = of_business
+            continue
+        try:
+            found[resource.name] = CountedHours.of(text)
+        except ConfigError:
+            unread.append(resource.name)
+    return found, unread
+
+
+def only_counted(panel: Panel, counted: Mapping[str, NDArray[np.bool_]]) -> Panel:
+    """The panel with the hours that do not count unreported; the same object where all count.
+
+    Args:
+        counted: subject -> (t,) which slots count; all for those that are not there.
+    """
+    rows = [row for row, key in enumerate(panel.keys) if key.subject in counted]
+    if not rows:
+        return panel
+    demand, peak = panel.demand.copy(), panel.peak.copy()
+    for row in rows:
+        out = ~counted[panel.keys[row].subject]
+        demand[row, out] = np.nan
+        peak[row, out] = np.nan
+    return replace(panel, demand=demand, peak=peak)
