@@ -30,6 +30,8 @@ CONCLUSIONS = (
     "findings",
     "metric_findings",
     "recommendations",
+    "alternatives",
+    "advised",
     "exhaustion",
     "resource_costs",
     "monthly_costs",
@@ -89,6 +91,33 @@ def test_two_decisions_from_the_same_inputs_are_the_same_bytes(fleet: Settings) 
         seen.append(tables(fleet, CONCLUSIONS))
     assert seen[0] == seen[1]
     assert len(seen[0]["findings"].splitlines()) > 20
+
+
+def test_the_order_of_what_comes_in_changes_no_byte(fleet: Settings, tmp_path: Path) -> None:
+    """Measurements and inventory shuffled, loaded anew, forecast and decided: the same conclusions."""
+    copy = tmp_path / "shuffled"
+    for path in sorted((fleet.root / "inventory").glob("*.csv")):
+        rows = pl.read_csv(path, infer_schema=False)
+        (copy / "inventory").mkdir(parents=True, exist_ok=True)
+        rows.sample(fraction=1, shuffle=True, seed=3).write_csv(copy / "inventory" / path.name)
+    for number, path in enumerate(sorted((fleet.root / "metrics").glob("*.parquet"), reverse=True)):
+        (copy / "metrics").mkdir(exist_ok=True)
+        samples = pl.read_parquet(path).sample(fraction=1, shuffle=True, seed=number)
+        samples.write_parquet(copy / "metrics" / f"{number}.parquet")
+    text = (fleet.root / "headroom.toml").read_text(encoding="utf-8")
+    (copy / "headroom.toml").write_text(text.replace("replay_days = 28", "replay_days = 0"), encoding="utf-8")
+    other = load(copy / "headroom.toml", environ={})
+    for step in ("ingest", "forecast", "decide", "publish"):
+        said(other, step)
+    said(fleet, "decide")
+    said(fleet, "publish")
+    for table, rows in tables(other, (*CONCLUSIONS, "forecast_points")).items():
+        assert rows == tables(fleet, (table,))[table], table
+    assert said(other, "plan", "--left-out") == said(fleet, "plan", "--left-out")
+    for form in ("terraform", "kubernetes", "ansible", "plan"):
+        assert headroom(other, "apply-text", "--format", form).stdout == (
+            headroom(fleet, "apply-text", "--format", form).stdout
+        )
 
 
 def test_savings_never_exceed_the_cost(fleet: Settings) -> None:
