@@ -185,7 +185,8 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
         date_words = when(row.next_out, view.estate.today)
         what = "" if row.next_out["scope"] == "service" else f"{row.next_out['subject']} "
         out = html.Span(
-            [date_words, html.Span(f" {what}{text.metric(row.next_out['metric'])}", className="range")]
+            [date_words, html.Span(f" {what}{text.metric(row.next_out['metric'])}", className="range")],
+            className="out",
         )
     return [
         link(row.service, view.link("/service", name=row.service)),

@@ -9,7 +9,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.widgets import Children, Column, section, table
+from dashboard.figures.reliability import Stated, reliability_chart
+from dashboard.palette import LIGHT, Palette
+from dashboard.widgets import Children, Column, columns, graph, section, table
 from models.exhaustion_calibration import BINS
 
 AGES = {1: "a day", 7: "a week", 28: "four weeks"}
@@ -90,7 +92,7 @@ def what_came(actuals: pl.DataFrame) -> Component | None:
     )
 
 
-def reliability(answers: pl.DataFrame) -> Component | None:
+def reliability(answers: pl.DataFrame, palette: Palette = LIGHT) -> Component | None:
     """How often what was said came true, by stated probability; `answers` are rows of that table."""
     if answers.is_empty():
         return None
@@ -112,11 +114,32 @@ def reliability(answers: pl.DataFrame) -> Component | None:
             Column(f"Mean, {days} days", numeric=True, wide_only=True),
             Column(f"Came true, {days} days", numeric=True),
         ]
+    points = [
+        Stated(row["days"], row["stated"], row["happened"], int(row["n"]))
+        for row in answers.iter_rows(named=True)
+    ]
     return section(
-        "When we named a chance of running out",
-        html.P(spoken(answers), className="caption"),
-        table(heads, body, "Stated chances against what happened"),
-        note="on past cutoffs of this estate, as it is corrected today",
+        spoken(answers).removesuffix("."),
+        columns(
+            html.Div(
+                [
+                    graph(
+                        reliability_chart(points, palette),
+                        "Stated chances of running out against how often they came true",
+                        300,
+                        "reliability",
+                    ),
+                    html.P(
+                        "On the dashed line what was said came true as often as it should; below it the"
+                        " chance was too high. Larger points stand for more answers.",
+                        className="caption",
+                    ),
+                ]
+            ),
+            html.Div(table(heads, body, "Stated chances against what happened")),
+            className="even",
+        ),
+        note="chances of running out, on past cutoffs of this estate, as they are corrected today",
     )
 
 

@@ -23,7 +23,7 @@ def spend_chart(
     palette: Palette,
 ) -> go.Figure:
     """Bars by month; expected months in the accent, with their range. All arrays are (months,)."""
-    figure = blank(palette, right=16)
+    figure = blank(palette, right=16, bottom=42)
     unit_label(figure, currency, palette)
     x = [f"{month:%Y-%m-01}" for month in months]
     figure.add_bar(
@@ -62,6 +62,8 @@ def spend_chart(
             name="range",
         )
     figure.update_layout(bargap=0.28)
-    figure.update_xaxes(dtick="M1" if len(x) <= 14 else "M3", tickformat="%b %Y", hoverformat="%B %Y")
+    figure.update_xaxes(
+        dtick="M1" if len(x) <= 14 else "M3", tickformat="%b\n%Y", hoverformat="%B %Y", tickangle=0
+    )
     figure.update_yaxes(tickformat=",.3~s")
     return figure

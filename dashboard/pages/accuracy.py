@@ -55,13 +55,25 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
     return page(
         answer(rows, known, grain),
         tabs("Horizon", *entries),
-        _by_metric(rows)
+        # What was never scored is not worth a table of dashes.
+        reliability(view.estate.reliability, view.palette) if grain == "day" and known.is_empty() else None,
+        nothing(
+            "These forecasts were not scored yet.",
+            "Scoring makes them anew at past cutoffs and compares them with what then came.",
+            f"headroom backtest --grain {grain} && headroom publish",
+        )
+        if rows.height and known.is_empty()
+        else _by_metric(rows)
         if rows.height
         else nothing("Nothing was forecast here.", "No resource in this place has enough history."),
         what_came(_here(view, view.estate.forecast_actuals.filter(pl.col("grain") == grain))),
-        columns(_coverage(view, rows), _makers(rows), className="even") if rows.height else None,
+        columns(_coverage(view, rows), _makers(rows), className="even")
+        if known.height
+        else _makers(rows)
+        if rows.height
+        else None,
         _worst(view, known) if known.height else None,
-        reliability(view.estate.reliability) if grain == "day" else None,
+        reliability(view.estate.reliability, view.palette) if grain == "day" and known.height else None,
         _replay(view, metric, grain),
         aside=files(view, "accuracy", grain=grain),
     )

@@ -6,6 +6,7 @@ import pytest
 from dashboard.figures.coverage import coverage_chart
 from dashboard.figures.fan import Fan, fan_chart
 from dashboard.figures.frontier import Score, frontier_chart
+from dashboard.figures.reliability import Stated, reliability_chart
 from dashboard.figures.spend import spend_chart
 from dashboard.palette import DARK, LIGHT, PALETTES
 from dashboard.widgets import GRAPH_CONFIG
@@ -159,3 +160,13 @@ def test_a_fan_with_a_day_of_history_starts_where_it_starts() -> None:
     short = fan(ts=DAYS[-1:].astype("datetime64[us]"), line=one, low=one, high=one, capacity=one)
     start, end = fan_chart(short, LIGHT).layout.xaxis.range
     assert (np.datetime64(end) - np.datetime64(start)) == timedelta(days=6)
+
+
+def test_reliability_draws_a_line_per_horizon_and_larger_points_for_more_answers() -> None:
+    answers = [Stated(28, 0.1, 0.05, 400), Stated(28, 0.5, 0.6, 4), Stated(90, 0.3, 0.3, 100)]
+    exact, month, quarter = reliability_chart(answers, LIGHT).data
+    assert list(exact.x) == list(exact.y) == [0, 100]
+    assert list(month.x) == pytest.approx([10, 50]) and list(month.y) == pytest.approx([5, 60])
+    assert month.marker.size[0] == 22 > quarter.marker.size[0] > month.marker.size[1] > 7
+    assert list(month.customdata) == ["20 of 400 came true", "2 of 4 came true"]
+    assert month.marker.symbol != quarter.marker.symbol
