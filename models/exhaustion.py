@@ -18,7 +18,7 @@ from data.exhaustion import Exhaustion, ExhaustionState
 from data.panel import FloatArray, Panel
 from data.reach import Reach
 from data.series import STOCKS
-from models.planning import growing_series
+from models.planning import cleaned_series, growing_series
 
 LOW, MID, HIGH = 0.1, 0.5, 0.9
 _CLIP = 0.005
@@ -87,8 +87,8 @@ def exhaustions(
         lead_days: days between ordering and delivery.
         corrections: learned from past cutoffs, one for all or by metric (`""` for the rest); the measured
             default otherwise.
-        growing: (n,) series whose steady trend paid in their own past: their probabilities stand as stated.
-            Found from the history unless given.
+        growing: (n,) series whose steady trend paid in their own past: their probabilities stand as stated,
+            as do those of storage that is cleaned up regularly. Found from the history unless given.
         stocks: metrics that accumulate: they are exhausted by their last value, flows by their last weeks.
 
     Raises ValueError when history and reach are not of the same series.
@@ -100,7 +100,9 @@ def exhaustions(
     held = np.where(held > 0, held, np.nan)
     limits = held * (1 - np.broadcast_to(np.asarray(reserve, float), (n,)))
     leads = np.broadcast_to(np.asarray(lead_days), (n,))
-    steady = growing_series(history) if growing is None else growing
+    steady = (growing_series(history, stocks) if growing is None else growing) | cleaned_series(
+        history, stocks
+    )
     days = np.array(reach.days)
     stated = reach.probability(limits)
     chances = np.where(steady[:, None], stated, _corrected(history, stated, days, corrections))

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from models.planning.plan import growing_series, plan, plan_and_reach, plan_bands, reach_of
+from models.planning.plan import (
+    cleaned_series,
+    growing_series,
+    plan,
+    plan_and_reach,
+    plan_bands,
+    reach_of,
+)
 
-__all__ = ["growing_series", "plan", "plan_and_reach", "plan_bands", "reach_of"]
+__all__ = ["cleaned_series", "growing_series", "plan", "plan_and_reach", "plan_bands", "reach_of"]

@@ -19,6 +19,7 @@ from models.planning.growth import SteadyGrowth
 from models.planning.mixture import Mixture
 from models.planning.outlook import Outlook
 from models.planning.preparation import Prepared, block_lengths, prepare
+from models.planning.purges import Cycles
 
 MADE_BY = "planning"
 GROWING = "planning (steady growth)"
@@ -194,17 +195,36 @@ def lasted(paths: NDArray[np.float32], days: int) -> NDArray[np.float32]:
 
 def growing_series(history: Panel, stocks: Collection[str] = STOCKS) -> NDArray[np.bool_]:
     """(n,) series that `plan` follows along a trend, because that paid in their own past."""
+
+    def growing(demand: FloatArray, stock: bool) -> NDArray[np.bool_]:
+        return SteadyGrowth.of(demand, stock).steady
+
+    return _asked(history, stocks, growing)
+
+
+def cleaned_series(history: Panel, stocks: Collection[str] = STOCKS) -> NDArray[np.bool_]:
+    """(n,) stocks that are cleaned up regularly, and are planned to go on being so."""
+
+    def cleaned(demand: FloatArray, stock: bool) -> NDArray[np.bool_]:
+        return np.array([stock and Cycles.of(row) is not None for row in demand])
+
+    return _asked(history, stocks, cleaned)
+
+
+def _asked(
+    history: Panel, stocks: Collection[str], answer: Callable[[FloatArray, bool], NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    """(n,) the answer for each series' usable history; False where there is none."""
     prepared = prepare(history)
     lengths = block_lengths(prepared.days)
-    growing = np.zeros(len(history), bool)
+    found = np.zeros(len(history), bool)
     stock = np.array([key.metric in stocks for key in history.keys], bool)
     for length in np.unique(lengths[lengths > 0]):
-        for of_kind in (stock, ~stock):
-            rows = np.flatnonzero((lengths == length) & of_kind)
-            demand = prepared.filled[rows, -length:]
+        for of_kind in (True, False):
+            rows = np.flatnonzero((lengths == length) & (stock == of_kind))
             if len(rows):
-                growing[rows] = SteadyGrowth.of(demand, bool(stock[rows[0]])).steady
-    return growing
+                found[rows] = answer(prepared.filled[rows, -length:], of_kind)
+    return found
 
 
 def _reached(paths: NDArray[np.float32], days: tuple[int, ...]) -> FloatArray:

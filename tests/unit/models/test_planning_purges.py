@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.exhaustion import ExhaustionState
 from data.panel import DAY, FloatArray, Panel
 from data.series import SeriesKey
-from models.planning import plan, plan_and_reach
+from models.exhaustion import exhaustions
+from models.planning import cleaned_series, plan, plan_and_reach
 from models.planning.preparation import fill
 from models.planning.purges import Cycles
 from tests.notation import MONDAY
@@ -69,6 +71,21 @@ def test_regular_clean_up_is_no_alarm_and_its_bands_hold() -> None:
     assert year.probability(np.full(12, 950.0))[:, -1].max() < 0.2
     # What it does reach every month, it reaches.
     assert reach.probability(np.full(12, 715.0))[:, -1].min() > 0.8
+
+
+def test_its_chances_stand_as_stated() -> None:
+    """A correction learned on demand that drifts would call a third of them likely within a year."""
+    walk = 500 + np.cumsum(np.random.default_rng(0).normal(0, 10, 400))
+    panel = storage(sawtooth(400), walk)
+    assert cleaned_series(panel).tolist() == [True, False]
+    _, reach = plan_and_reach(panel, 365, LEVELS, seed=1)
+    held = np.array([1000.0, 1.3 * walk[-1]])
+    stated = reach.probability(held * 0.9)[:, -1]
+    found = exhaustions(panel, reach, capacity=held)
+    assert found[0].p365 == pytest.approx(stated[0])
+    assert found[1].p365 != pytest.approx(stated[1])
+    assert found[0].state == ExhaustionState.NOT_WITHIN_HORIZON
+    assert "clean-up goes on" in found[0].because
 
 
 def test_some_paths_know_nothing_of_clean_up() -> None:
