@@ -31,7 +31,7 @@ def reliability_chart(answers: Sequence[Stated], palette: Palette) -> go.Figure:
     """A point per bin and horizon, larger for more answers; on the diagonal what was said came true."""
     figure = blank(palette, left=64, right=24, top=12, bottom=46)
     figure.add_scatter(
-        x=[0, 100], y=[0, 100], mode="lines", hoverinfo="skip", name="exact",
+        x=[0, 100], y=[0, 100], mode="lines", hoverinfo="skip", name="exact", showlegend=False,
         line={"color": palette.muted, "width": 1, "dash": "dash"},
     )  # fmt: skip
     most = max((one.count for one in answers), default=1)
@@ -42,8 +42,7 @@ def reliability_chart(answers: Sequence[Stated], palette: Palette) -> go.Figure:
         figure.add_scatter(
             x=np.array([one.stated * 100 for one in mine], np.float32),
             y=np.array([one.happened * 100 for one in mine], np.float32),
-            mode="lines+markers",
-            line={"color": colours[k % 3], "width": 1},
+            mode="markers",
             marker={
                 "size": [SMALL + (LARGE - SMALL) * float(np.sqrt(one.count / most)) for one in mine],
                 "color": colours[k % 3],
