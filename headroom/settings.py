@@ -11,7 +11,7 @@ import os
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -110,6 +110,19 @@ class ForecastSettings(Section):
     )
     seed: int = Field(1, description="Seed of the sample paths: the same seed gives the same bytes")
     processes: int = Field(0, ge=0, description="Worker processes; 0 = one per core")
+    engine: Literal["processes", "dask"] = Field(
+        "processes",
+        description="Where the work is done: in processes of this machine, or by the workers of a Dask"
+        " scheduler, which need the same program and the same folder `exchange`",
+    )
+    scheduler: str = Field(
+        "", description='Address of the Dask scheduler, e.g. "tcp://planner:8786"; only with engine = "dask"'
+    )
+    exchange: str = Field(
+        "",
+        description="Folder through which Dask workers get work and give answers; empty = exchange in the"
+        " store's folder",
+    )
     models: dict[str, str] = Field(
         default_factory=dict,
         description='Another forecaster for some series: a pattern of "subject/metric", a "service:NAME" or a'

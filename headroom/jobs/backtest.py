@@ -12,11 +12,11 @@ import polars as pl
 
 from data.errors import ConfigError, StoreUnavailable, UnknownName
 from data.panel import Panel
+from headroom.cluster import fan_out
 from headroom.jobs.forecast import parts_of, subjects
 from headroom.jobs.knowledge import known_of, told
 from headroom.jobs.run import Run
 from models.evaluation.backtest import backtest as score
-from models.fanout import fan_out
 from models.features.known import Known, mask_windows
 from models.features.masks import masked
 from models.forecasters import FORECASTERS
@@ -74,7 +74,7 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
                 work = partial(_score, model, known, horizon, question.folds)
                 with run.steps.step(f"{model}, {scope}s") as advance:
                     done = 0
-                    for part, rows in fan_out(work, parts_of(asked, _PART), run.settings.processes):
+                    for part, rows in fan_out(work, parts_of(asked, _PART), run.settings):
                         scores.append(rows.with_columns(grain=pl.lit(question.grain), scope=pl.lit(scope)))
                         done += len(part)
                         advance(done, len(asked))

@@ -16,6 +16,7 @@ from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import Metric, Window
+from headroom.cluster import fan_out
 from headroom.jobs.knowledge import Drivers, daily_drivers, drivers_of, informed, known_of
 from headroom.jobs.model_choice import model_for
 from headroom.jobs.run import Run
@@ -31,7 +32,6 @@ from headroom.jobs.tables import (
 from models.coherence import coherent
 from models.exhaustion import last_capacity
 from models.exhaustion_calibration import ANSWER_SCHEMA, learn_corrections, past_answers, reliability
-from models.fanout import fan_out
 from models.features.known import Known
 from models.forecasters import FORECASTERS
 from models.planning.driven import DailyDrivers
@@ -117,7 +117,7 @@ def forecast(run: Run) -> ForecastReport:
                 for model, chosen in _by_model(panel, service_of(run), settings.model, settings.models):
                     work = partial(_hourly, settings.hours, model, known, drivers)
                     for part, (made, scores, notes) in fan_out(
-                        work, parts_of(chosen, _HOUR_PART), run.settings.processes
+                        work, parts_of(chosen, _HOUR_PART), run.settings
                     ):
                         hourly[scope].append(made)
                         series.append(
@@ -144,7 +144,7 @@ def forecast(run: Run) -> ForecastReport:
             for scope, panel in days.scopes():
                 plan = partial(_daily, settings.days, settings.samples, settings.seed, day_known, followed)
                 for days_part, (planned, reach, said) in fan_out(
-                    plan, parts_of(panel, _DAY_PART), run.settings.processes
+                    plan, parts_of(panel, _DAY_PART), run.settings
                 ):
                     points.append(forecast_points(planned, scope, slots))
                     series.append(forecast_series(planned, days_part, scope, said))
@@ -199,7 +199,7 @@ def _store_reliability(run: Run, days: Panel) -> None:
     work = partial(_past_answers, run.settings.decide.reserve, run.settings.forecast.seed)
     by_metric = [days.take(rows) for rows in _rows_by_metric(days).values()]
     answers = pl.concat(
-        [answers for _, answers in fan_out(work, by_metric, run.settings.processes)]
+        [answers for _, answers in fan_out(work, by_metric, run.settings)]
         or [pl.DataFrame(schema=ANSWER_SCHEMA)]
     )
     corrections = learn_corrections(answers)
