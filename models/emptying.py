@@ -50,7 +50,8 @@ def server_alternatives(
 
 def _may_move(case: Case, finding: Finding, options: FindingOptions) -> bool:
     resource = case.resource
-    known = all(m in case.held for m in (Metric.CPU, Metric.MEMORY)) and case.price.month is not None
+    measured = all(m in case.used and m in case.held for m in (Metric.CPU, Metric.MEMORY))
+    known = measured and case.price.month is not None
     return (
         resource.kind == "server"
         and resource.provider == "on_premises"

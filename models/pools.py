@@ -87,7 +87,8 @@ def pools_of(
     found: list[Pool] = []
     for case in cases:
         resource = case.resource
-        if not all(m in case.held for m in _COUNTED) or resource.service is None:
+        known = all(m in case.used and m in case.held for m in _COUNTED)
+        if not known or resource.service is None:
             continue
         label = str(resource.labels.get(POOL_LABEL) or "")
         if resource.kind == "workload":

@@ -68,7 +68,7 @@ def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
     Growing demand (a date is named within the year) is never shrunk. What was not measured stays.
     """
     resource, held = case.resource, case.held
-    if resource.kind == "endpoint" and not options.endpoints_too_big:
+    if not case.used or (resource.kind == "endpoint" and not options.endpoints_too_big):
         return None
     wanted = [m for m in shrinkable(resource) if m in held]
     if not wanted or (resource.kind in COMPUTE and Metric.CPU not in wanted):

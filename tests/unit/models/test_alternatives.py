@@ -377,13 +377,15 @@ def random_fleet(seed: int) -> DecisionInputs:
             cores.append(size[0])
             gib.append(size[1])
     names = [str(row["resource"]) for row in rows]
+    # A tenth is known by the inventory only.
+    seen = np.flatnonzero(rng.random(len(names)) < 0.9)
     hourly = {
         metric: Panel.of(
-            [SeriesKey(name, metric) for name in names],
+            [SeriesKey(names[i], metric) for i in seen],
             START,
             HOUR,
-            np.array(demand),
-            capacity=np.repeat(np.array(held)[:, None], HOURS, axis=1),
+            np.array(demand)[seen],
+            capacity=np.repeat(np.array(held)[seen, None], HOURS, axis=1),
         )
         for metric, demand, held in (("cpu", loads, cores), ("memory", memories, gib))
     }
@@ -395,6 +397,7 @@ def random_fleet(seed: int) -> DecisionInputs:
         services=services,
         catalog=PriceCatalog(types),
         costs=CostSettings(on_premises=MODEL),
+        stated={name: {"cpu": cores[i], "memory": gib[i]} for i, name in enumerate(names)},
     )
 
 
@@ -445,9 +448,10 @@ def test_the_order_of_what_is_known_changes_nothing(seed: int) -> None:
     inputs = random_fleet(seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(inputs.resources))
+    series = rng.permutation(len(inputs.hourly["cpu"]))
     shuffled = replace(
         inputs,
-        hourly={metric: panel.take(order) for metric, panel in reversed(inputs.hourly.items())},
+        hourly={metric: panel.take(series) for metric, panel in reversed(inputs.hourly.items())},
         resources=inputs.resources[order],
         services=inputs.services[::-1],
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 import pytest
 
-from data.decision import Finding, Size, Status
+from data.decision import Action, Finding, Size, Status
 from data.exhaustion import Exhaustion, ExhaustionState
 from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA
 from data.panel import DAY, HOUR, FloatArray, Panel
@@ -253,6 +254,82 @@ def test_a_link_without_traffic_and_a_volume_attached_to_nothing_are_idle() -> N
     volume = resources("volume", labels='{"attached": false}')
     told = finding(hours("storage", flat(400.0), 1000), resources=volume)
     assert told.reasons == ("volume:unattached",)
+
+
+def stored(kind: str = "volume", since: datetime | None = None, **labels: str) -> pl.DataFrame:
+    rows = [
+        {
+            "resource": "r0",
+            "kind": kind,
+            "provider": "on_premises",
+            "labels": json.dumps(labels),
+            "valid_from": since,
+        },
+        {"resource": "vm-1", "kind": "vm", "provider": "on_premises"},
+    ]
+    return pl.DataFrame(rows, schema=RESOURCE_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reasons"),
+    [
+        ({"attached_to": "vm-1"}, None),
+        ({"attached_to": "vm-0, vm-1"}, None),
+        ({"attached_to": ""}, "unattached"),
+        ({"attached_to": "vm-9"}, "unattached"),
+        ({"attached": "no"}, "unattached"),
+        ({"unattached": "true"}, "unattached"),
+        ({}, None),
+    ],
+)
+def test_a_volume_says_by_its_labels_what_it_is_attached_to(
+    labels: dict[str, str], reasons: str | None
+) -> None:
+    half = hours("storage", flat(500.0), 1000)
+    told = finding(half, resources=stored(**labels))
+    assert told.reasons == ((f"volume:{reasons}",) if reasons else ("storage:fits",))
+    if labels.get("attached_to") == "vm-9":
+        assert "vm-9, not in the inventory" in told.because
+
+
+def test_a_volume_that_is_on_its_way_is_not_reported_yet() -> None:
+    half = hours("storage", flat(500.0), 1000)
+    fresh = stored(since=END - 20 * DAY, attached_to="")
+    assert finding(half, resources=fresh).status is Status.RIGHT_SIZED
+    old = finding(half, resources=stored(since=END - 40 * DAY, attached_to=""))
+    assert old.because == "the volume is attached to nothing for 40 days"
+
+
+@pytest.mark.parametrize(
+    ("days", "labels", "reason"),
+    [
+        (10, {}, None),
+        (100, {}, "stale_snapshot"),
+        (40, {"snapshot_of": "vm-1"}, None),
+        (40, {"snapshot_of": "gone"}, "orphan_snapshot"),
+        (20, {"snapshot_of": "gone"}, None),
+        (None, {}, None),
+        (None, {"created": "2025-01-01"}, "stale_snapshot"),
+        (400, {"created": "some day"}, None),
+    ],
+)
+def test_a_snapshot_is_stale_by_its_age_and_needs_no_sample(
+    days: int | None, labels: dict[str, str], reason: str | None
+) -> None:
+    since = None if days is None else END - days * DAY
+    inputs = DecisionInputs(
+        END, {}, resources=stored("snapshot", since, **labels), stated={"r0": {"storage": 100.0}}
+    )
+    decisions = decide(inputs)
+    told = next(one for one in decisions.findings if one.resource == "r0")
+    if reason is None:
+        assert told.status is Status.UNKNOWN
+        return
+    assert (told.status, told.reasons) == (Status.IDLE, (f"snapshot:{reason}",))
+    advice = next(one for one in decisions.recommendations if one.resource == "r0")
+    assert advice.action is Action.STOP and advice.saving is not None and advice.saving > 0, (
+        "its size is stated"
+    )
 
 
 def test_imbalance_and_drift_are_told_without_changing_the_status() -> None:
