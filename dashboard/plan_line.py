@@ -43,8 +43,17 @@ def plan_line(
         left = text.listing([f"{count:,} ({why})" for why, count in sorted(reasons.items())], 4)
         words += f" Left out: {left}."
     words += "".join(f" {text.sentence(note)}" for note in plan.notes)
+    together = [
+        html.P(text.sentence(f"{one.name}: {one.because}"), className="caption")
+        for one in plan.chosen
+        if one.because
+    ]
     return html.Div(
-        [html.P(words, className="caption"), html.P(downloads(view, service), className="caption")],
+        [
+            html.P(words, className="caption"),
+            *together,
+            html.P(downloads(view, service), className="caption"),
+        ],
         id="plan",
     )
 

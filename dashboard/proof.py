@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -113,11 +114,15 @@ def track_record(view: View, scope: str, subject: str, metric: str, grain: str) 
     trusted = how_right(view, scope, subject, metric, grain)
     if trusted:
         words += f" {text.sentence(trusted.sentence())}"
-    if row["refusal"]:
-        words += f" {text.sentence(row['refusal'])}"
-    if row["notes"]:
-        words += f" {text.sentence(row['notes'])}"
+    for told in (row["refusal"], row["notes"]):
+        if told:
+            words += f" {text.sentence(in_slots(told, grain))}"
     return words
+
+
+def in_slots(words: str, grain: str) -> str:
+    """The slots of a sentence that models write, as hours or days."""
+    return re.sub(r"\bslot(s?)\b", lambda found: f"{'hour' if grain == 'hour' else 'day'}{found[1]}", words)
 
 
 def how_right(view: View, scope: str, subject: str, metric: str, grain: str) -> Trust | None:

@@ -23,12 +23,12 @@ def _():
     from dashboard.palette import LIGHT
     from data.series import Window
     from data.snapshot import Snapshot
-    from models.replay.frontier import rule_frontier
     from models.replay.replay import replay
+    from models.replay.rules import best_rules
     from models.sizing import POLICIES
 
     return (
-        LIGHT, POLICIES, Path, Score, Snapshot, Window, frontier_chart, mo, np, os, pl, replay, rule_frontier,
+        LIGHT, POLICIES, Path, Score, Snapshot, Window, best_rules, frontier_chart, mo, np, os, pl, replay,
         timedelta,
     )  # fmt: skip
 
@@ -82,22 +82,15 @@ def _(pl, scores, targets):
 
 
 @app.cell
-def _(history, hold_days, rule_frontier, start_day):
+def _(best_rules, history, hold_days, start_day):
     # The best of many percentile-and-margin rules, chosen in hindsight: what no one can have, to compare with.
-    rules = rule_frontier(
-        history,
-        start_day=start_day,
-        hold_days=hold_days,
-        windows=(7, 28, None),
-        levels=(0.95, 0.99, 1.0),
-        margins=(0.0, 0.1, 0.2, 0.4),
-    )
+    rules = best_rules(history, start_day=start_day, hold_days=hold_days)
     rules.sort("allocated").head(10)
     return (rules,)
 
 
 @app.cell
-def _(LIGHT, Score, frontier_chart, pl, scores):
+def _(LIGHT, Score, frontier_chart, pl, rules, scores):
     # The frontier: lower left is better. The same figure as on the replay page.
     _drawn = scores.filter(pl.col("tier") == "all", pl.col("allocated").is_finite())
     _ours = _drawn.filter(policy="marginal")
@@ -109,6 +102,7 @@ def _(LIGHT, Score, frontier_chart, pl, scores):
         ],
         LIGHT,
         least=0.0001,
+        rules=rules.select("allocated", "breached_hours").rows(),
     )
     figure.update_layout(height=420)
     figure

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.figures.coverage import coverage_chart
 from dashboard.page import Page
-from dashboard.proof import pick
+from dashboard.proof import in_slots, pick
 from dashboard.replayed import frontier, replayed, tier_words
 from dashboard.track import reliability, what_came, with_scores
 from dashboard.view import View
@@ -228,7 +228,11 @@ def _makers(rows: pl.DataFrame) -> Component:
         .sort("len", descending=True)
         .head(4)
     )
-    reasons = [html.Li(f"{count:,}: {reason}") for reason, count in refusals.iter_rows()]
+    grain = rows["grain"][0]
+    reasons = [
+        html.Li(f"{count:,}: {in_slots(text.readable(reason), grain)}")
+        for reason, count in refusals.iter_rows()
+    ]
     return section(
         "Who made them",
         table(
@@ -252,7 +256,7 @@ def _worst(view: View, scored: pl.DataFrame) -> Component:
             text.percent(row["relative_error"]),
             _ratio(row["ratio"]),
             text.percent(row["coverage_80"]),
-            html.Span(text.sentence(row["notes"] or ""), className="range"),
+            html.Span(text.sentence(in_slots(row["notes"] or "", row["grain"])), className="range"),
         ]
         for row in rows.iter_rows(named=True)
     ]
