@@ -22,6 +22,8 @@ class Proposal:
     """Repairs a shortage: taken before anything is saved."""
     window: str | None = None
     """Change window it needs, where changes are limited to windows."""
+    because: str = ""
+    """Why, of a change of several resources together; one sentence, lower case, no full stop."""
 
     def __post_init__(self) -> None:
         if not self.resources:

@@ -163,6 +163,7 @@ def _proposal(
         ),
         # One change counts in one window: the first of several by name.
         window=min(windows - {""}, default=None),
+        because=str(rows[0].get("why") or ""),
     )
 
 

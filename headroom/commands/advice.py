@@ -152,9 +152,12 @@ def plan(
 
     made, currency = actions.plan(load(settings_file), risk_hours=risk_hours, per_window=per_window)
     print_table(_plan(made, currency))
+    for one in made.chosen:
+        if one.because:
+            typer.echo(f"{one.name}: {one.because}")
     if left_out:
-        for one in made.left_out:
-            typer.echo(f"not {one.proposal.name}: {one.because}")
+        for other in made.left_out:
+            typer.echo(f"not {other.proposal.name}: {other.because}")
     typer.echo(plan_sentence(made, currency))
     for note in made.notes:
         typer.echo(note)

@@ -107,6 +107,8 @@ def test_members_are_removed_until_one_more_failure_would_be_too_many() -> None:
     assert told.saving == 96
     plan = planned(inputs, decisions)
     assert [one.name for one in plan.chosen] == [told.name] and plan.saving == 96 and plan.cost == 8 * 48
+    assert plan.chosen[0].because == told.because
+    assert "6 × 4 cores, 16 GiB hold that, and with 1 of them gone 0.0% of hours" in told.because
 
 
 def test_the_least_important_tier_has_no_spare_member() -> None:
