@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.planning.draws import integers, uniforms
-from models.planning.week_profile import WEEK, behind, week_profile
+from models.planning.week_profile import WEEK, behind, middle, week_profile
 
 _FIRST_ORIGIN = 28
 _BASE_DAYS = 14
@@ -56,7 +56,7 @@ class Analogues:
             recent = demand[:, o - _BASE_DAYS : o] - behind(profile, _BASE_DAYS)
             k = min(horizon, t - o)
             follow = profile[:, np.arange(k) % WEEK]
-            pieces[:, i, :k] = demand[:, o : o + k] - np.median(recent, 1, keepdims=True) - follow
+            pieces[:, i, :k] = demand[:, o : o + k] - middle(recent)[:, None] - follow
         # Late origins are too short to be drawn, but the present drift and spread are theirs.
         known = np.isfinite(pieces)
         ahead = np.arange(1, horizon + 1, dtype=np.float32)

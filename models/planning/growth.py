@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.planning.draws import uniforms
-from models.planning.week_profile import WEEK, behind, week_factors, week_profile
+from models.planning.week_profile import WEEK, behind, middle, week_factors, week_profile
 from models.planning.young_growth import YoungGrowth
 
 _LEAST_GAIN = 0.4
@@ -155,15 +155,15 @@ class SteadyGrowth:
         left = np.where(np.isinf(self.lasted[rows, None]), np.inf, left)
         growing = np.minimum(days, left[:, :, None])
         grown = self.slope[rows, None, None] * factor[:, :, None] * growing
-        middle = self.slope[rows, None] * np.minimum(days, self.lasted[rows, None])
+        expected = self.slope[rows, None] * np.minimum(days, self.lasted[rows, None])
         of_level = 1 / np.where(self.by_factor[rows], self.level[rows], 1.0)
         for k, i in enumerate(rows):
             if self.by_factor[i]:
                 paths[i] *= np.maximum(1 + grown[k] * of_level[k], 0)
-                centre[i] *= np.maximum(1 + middle[k] * of_level[k], 0)
+                centre[i] *= np.maximum(1 + expected[k] * of_level[k], 0)
             else:
                 paths[i] += grown[k]
-                centre[i] += middle[k]
+                centre[i] += expected[k]
         return paths, centre
 
 
@@ -203,7 +203,7 @@ def _try(adjusted: FloatArray, trial: _Trial) -> tuple[FloatArray, FloatArray, F
             for back in range(trial.cutoffs):
                 cut = t - lead - WEEK * back
                 slope = adjusted[:, cut - window : cut] @ weights
-                base = np.median(adjusted[:, cut - _BASE_DAYS : cut], 1)
+                base = middle(adjusted[:, cut - _BASE_DAYS : cut])
                 actual = adjusted[:, cut + lead - _BASE_DAYS : cut + lead].mean(1)
                 level_errors.append(np.abs(actual - base))
                 line_errors.append(np.abs(actual - base - slope * lead))

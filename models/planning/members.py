@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.panel import FloatArray
+from models.planning.week_profile import middle
 
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 DAMPED_ALPHAS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
@@ -18,7 +19,7 @@ DAMPING = 0.9
 
 def recent_median(demand: FloatArray, days: int) -> FloatArray:
     """(n, 1) median of the last days."""
-    return np.median(demand[:, -min(days, demand.shape[1]) :], 1, keepdims=True)
+    return middle(demand[:, -min(days, demand.shape[1]) :])[:, None]
 
 
 def smoothing(
