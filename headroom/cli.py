@@ -13,7 +13,19 @@ from rich.console import Console
 
 from data.errors import ConfigError, HeadroomError, UnknownName
 from headroom.command_list import Commands
-from headroom.commands import advice, bills, collect, config, demo, files, jobs, look, savings, upkeep
+from headroom.commands import (
+    advice,
+    bills,
+    collect,
+    config,
+    demo,
+    files,
+    jobs,
+    look,
+    savings,
+    sources,
+    upkeep,
+)
 
 cli = typer.Typer(
     name="headroom",
@@ -26,7 +38,7 @@ cli = typer.Typer(
     epilog="Exit status: 0 done, 1 a source or the store failed, 2 settings or usage are wrong,"
     " 3 no answer, 130 interrupted.",
 )
-for commands in (config, collect, jobs, bills, upkeep, advice, savings, look, files, demo):
+for commands in (config, sources, collect, jobs, bills, upkeep, advice, savings, look, files, demo):
     commands.add_to(cli)
 
 

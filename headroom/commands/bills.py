@@ -54,11 +54,8 @@ def show_bills(bills: list[BillSummary], deviations: pl.DataFrame | None) -> Non
         for copy, original in row.loaded.copies:
             typer.echo(f"{row.name}: {copy} holds the same charges as {original}; they count once", err=True)
         for one, other, count in row.loaded.shared[:_SHOWN]:
-            typer.echo(
-                f"{row.name}: {count:,} charges of {one} are also in {other} and count twice; is one of the"
-                " files an older delivery?",
-                err=True,
-            )
+            some = "1 charge of {} is" if count == 1 else f"{count:,} charges of {{}} are"
+            typer.echo(f"{row.name}: {some.format(one)} in {other} too and counted twice", err=True)
         if row.loaded.rejected:
             typer.echo(
                 f"{row.name}: {row.loaded.rejected:,} rows are no charges; `headroom status` says why",

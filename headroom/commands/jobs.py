@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from headroom.jobs.pulling import SourceSummary
 
 
+_COUNTS = ("read", "loaded", "replaced", "unchanged", "rejected")
+_REASONS = 5
+"""Shown of why a dry run would reject rows."""
+
+
 def ingest(
     source: Annotated[
         str | None, typer.Argument(help="One configured source or set of bills; default all.")
@@ -57,26 +62,36 @@ def show(summaries: list[SourceSummary], dry_run: bool = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    titles = ("read", "would load", "rejected") if dry_run else _COUNTS
     table = Table(box=None, pad_edge=False)
     table.add_column("source")
-    for title in ("read", "would load" if dry_run else "loaded", "replaced", "unchanged", "rejected"):
+    for title in titles:
         table.add_column(title, justify="right")
     table.add_column("newest sample")
     table.add_column("seconds", justify="right")
     for row in summaries:
         loaded = row.loaded
-        counts = (row.read, loaded.new, loaded.replaced, loaded.unchanged, loaded.rejected)
+        counts: tuple[int, ...] = (loaded.new, loaded.replaced, loaded.unchanged, loaded.rejected)
+        if dry_run:
+            counts = loaded.new, loaded.rejected
         newest = f"{loaded.newest_sample:%Y-%m-%d %H:%M}" if loaded.newest_sample else "none"
-        table.add_row(row.source, *(f"{count:,}" for count in counts), newest, f"{row.seconds:.1f}")
+        shown = (f"{count:,}" for count in (row.read, *counts))
+        table.add_row(row.source, *shown, newest, f"{row.seconds:.1f}")
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
     for row in summaries:
         if row.error:
             typer.echo(f"{row.source}: {row.error}", err=True)
-        if row.loaded.rejected:
+        if row.loaded.rejected and not dry_run:
             typer.echo(
                 f"{row.source}: {row.loaded.rejected:,} rows were not loaded; `headroom status` says why",
                 err=True,
             )
+        if dry_run:
+            for reason, count in row.reasons.most_common(_REASONS):
+                typer.echo(f"{row.source}: would reject {count:,}: {reason}", err=True)
+            if len(row.reasons) > _REASONS:
+                further = len(row.reasons) - _REASONS
+                typer.echo(f"{row.source}: would reject others for {further:,} more reasons", err=True)
 
 
 def forecast(settings_file: SettingsFile = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from ingest.source import Confirmed, Source
 ATTEMPTS = 4
 OVERLAP = timedelta(hours=1)
 """Pulled again before the watermark: late samples are common, and loading twice changes nothing."""
+_REASONS = 1_000
+"""Told apart in a summary."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -33,6 +36,8 @@ class SourceSummary:
     loaded: Loaded = field(default_factory=Loaded)
     seconds: float = 0.0
     error: str | None = None
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why rows were rejected, and how many."""
     found: list[Inventory] = field(default_factory=list)
     """What its samples told of resources."""
 
@@ -115,7 +120,10 @@ class Pull:
             return None
         default = self._earliest(_EPOCH) if self._resumes else _EPOCH
         since = self.since or (mark - OVERLAP if mark else default)
-        return Window(since, self.until or self.run.now)
+        # A live source measures a moment later than the run began.
+        return Window(
+            since, self.until or self.run.now + (timedelta() if self._resumes else timedelta(days=1))
+        )
 
     def _earliest(self, moment: datetime) -> datetime:
         """The moment, or as far back as the source goes."""
@@ -139,6 +147,7 @@ class Pull:
         drivers = getattr(self.source, "drivers", None) or {}
         usable = intake(batch, now=run.now, drivers=drivers, capacities=known)
         summary.read += usable.rows_read
+        _count(summary.reasons, usable.rejected["reason"])
         if self.dry_run:
             newest = usable.samples["ts"].max() if usable.samples.height else None
             loaded = Loaded(
@@ -163,6 +172,13 @@ def stated_capacities(capacities: pl.DataFrame) -> pl.DataFrame:
     if "valid_from" not in capacities.columns:
         capacities = capacities.with_columns(since.alias("valid_from"))
     return capacities.select("resource", "metric", pl.col("valid_from").fill_null(since), "capacity")
+
+
+def _count(reasons: Counter[str], rejected: pl.Series) -> None:
+    """Counts reasons; there may be as many as rows, where they quote a value."""
+    for reason, count in rejected.value_counts(sort=True).iter_rows():
+        known = reason in reasons or len(reasons) < _REASONS
+        reasons[reason if known else "another reason"] += count
 
 
 def _behind(samples: pl.DataFrame, newest: pl.DataFrame, start: datetime, step: timedelta) -> list[datetime]:
