@@ -13,6 +13,7 @@ from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import HOUR, FloatArray, Panel
 from models.replay.score import Hold, holds, in_force, score
+from models.sizing.limits import within
 from models.sizing.marginal import Marginal
 from models.sizing.observed import window
 from models.sizing.policy import SizingOptions, SizingPolicy
@@ -33,6 +34,7 @@ def replay(
     weight: FloatArray | None = None,
     tiers: Sequence[str] | None = None,
     candidates: Sequence[float] | None = None,
+    at_most: FloatArray | None = None,
     forecast: Callable[[Panel], Forecast] | None = None,
 ) -> pl.DataFrame:
     """Replays policies over an hourly history of one metric.
@@ -47,7 +49,9 @@ def replay(
         hard: demand cannot exceed what is provisioned (memory).
         weight: (n,) how much a breach of each series counts.
         tiers: (n,) a name per series; scores are given per tier besides those of all.
-        candidates: sizes on offer, in the metric's unit; None = any size.
+        candidates: sizes on offer, in the metric's unit; None = any size. Our policy keeps a candidate in
+            force unless another one pays; others take the smallest that is large enough.
+        at_most: (n,) the most each can be given where it runs, NaN = no limit; holds for every policy.
         forecast: makes the forecast that policies may read, from the history up to the cutoff.
 
     Returns:
@@ -63,7 +67,7 @@ def replay(
     groups = groups_of(tiers, len(history))
     table = []
     for name, policy in policies.items():
-        options = SizingOptions(hold_days=hold_days, weight=weight, hard=hard)
+        options = SizingOptions(hold_days=hold_days, weight=weight, hard=hard, at_most=at_most)
         decided = decide(history, policy, windows, targets, options, offered, forecasts)
         for target, sizes in decided.items():
             for tier, rows in groups.items():
@@ -94,14 +98,14 @@ def decide(
                 price = weighing.price(target)
                 sizes = weighing.targets(price, before[target])
                 if candidates is not None:
-                    sizes = _best_of(weighing, price, sizes, candidates)
+                    sizes = _best_of(weighing, price, sizes, candidates, before[target])
                 decided[target][hold.cutoff] = sizes
                 before[target] = in_force(hold, sizes)
             continue
         answers = policy.size(window(past, policy.lookback_days), (forecasts or {}).get(hold.cutoff), options)
-        sizes = amounts(answers)
+        sizes = amounts(within(answers, options.at_most))
         if candidates is not None:
-            sizes = _smallest_above(sizes, candidates)
+            sizes = _smallest_above(sizes, candidates, options.at_most)
         for target in targets:
             decided[target][hold.cutoff] = sizes
     return decided
@@ -112,16 +116,24 @@ def amounts(answers: Sequence[Size | Refusal]) -> FloatArray:
     return np.array([answer.target if isinstance(answer, Size) else np.nan for answer in answers], float)
 
 
-def _best_of(weighing: Weighing, price: float, sizes: FloatArray, candidates: FloatArray) -> FloatArray:
+def _best_of(
+    weighing: Weighing, price: float, sizes: FloatArray, candidates: FloatArray, before: FloatArray | None
+) -> FloatArray:
     chosen = sizes.copy()
+    offered = candidates.tolist()
     for row in np.flatnonzero(~np.isnan(sizes)):
-        chosen[row] = candidates[weighing.best_of(int(row), candidates.tolist(), price)]
+        now = np.nan if before is None else float(before[row])
+        chosen[row] = candidates[weighing.best_of(int(row), offered, price, in_force=now)]
     return chosen
 
 
-def _smallest_above(sizes: FloatArray, candidates: FloatArray) -> FloatArray:
-    """The smallest candidate that is large enough, the largest where none is."""
+def _smallest_above(sizes: FloatArray, candidates: FloatArray, at_most: FloatArray | None) -> FloatArray:
+    """The smallest candidate that is large enough, the largest where none is; above its limit only where all
+    are."""
     k = np.searchsorted(candidates, sizes * (1 - 1e-9), side="left")
+    if at_most is not None:
+        limits = np.where(np.isnan(at_most), np.inf, at_most) * (1 + 1e-9)
+        k = np.minimum(k, np.maximum(np.searchsorted(candidates, limits, side="right") - 1, 0))
     return np.where(np.isnan(sizes), np.nan, candidates[np.minimum(k, len(candidates) - 1)])
 
 

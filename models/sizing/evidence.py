@@ -74,6 +74,16 @@ class Evidence:
         known: NDArray[np.bool_] = np.isfinite(self.scale) & (self.hours[WINDOWS.index(7)] >= 24)
         return known
 
+    @property
+    def days_heard(self) -> NDArray[np.int64]:
+        """(n,) days, counted back from the cutoff, with at least one reported hour; a day of which only
+        office hours count is a day."""
+        n, hours = self.index.shape
+        days = hours // 24
+        heard = self.index[:, hours - 24 * days :].reshape(n, days, 24) != UNREPORTED
+        counted: NDArray[np.int64] = heard.any(axis=2).sum(axis=1)
+        return counted
+
 
 def gather(history: Panel) -> Evidence:
     """The evidence at the end of an hourly history."""
@@ -82,6 +92,10 @@ def gather(history: Panel) -> Evidence:
     shares = (history.peak / scale[:, None]).astype(np.float32)
     index = level_index(shares)
     hourly, hours = exceedance(index, [24 * days for days in WINDOWS])
+    # Silence is not calm: a window in which nothing was reported says what the next longer one says.
+    for w in range(len(WINDOWS) - 2, -1, -1):
+        silent = hours[w] == 0
+        hourly[w, silent] = hourly[w + 1, silent]
     return Evidence(scale, unlimited, shares, index, _top_gap(shares), _growth(index), hourly, hours)
 
 

@@ -80,8 +80,7 @@ class Marginal:
         ahead_days = options.hold_days if metrics & STOCKS else 0
         lowest = int(np.searchsorted(LEVELS, self.floor * (1 - 1e-9)))
 
-        least_hours = 24 * self.least_days
-        if history.slots < least_hours:
+        if history.slots < 24 * self.least_days:
             short = Refusal(f"needs {self.least_days} days of history, has {history.slots / 24:.3g}")
             return self._nothing(history, weight, lowest, short)
         sample = self._sample(history)
@@ -120,16 +119,17 @@ class Marginal:
                 ahead_days=ahead_days,
             )
             breach[rows], scale[rows], unlimited[rows] = found, evidence.scale, evidence.unlimited
-            for i in np.flatnonzero(~evidence.usable | (evidence.hours[-1] < least_hours)):
+            days = evidence.days_heard
+            for i in np.flatnonzero(~evidence.usable | (days < self.least_days)):
                 row = int(rows[i])
-                refusals[row] = self._refusal(history, row, int(evidence.hours[-1][i]), evidence.scale[i])
+                refusals[row] = self._refusal(history, row, int(days[i]), evidence.scale[i])
             picked = choices(found, weight[rows], self.ceiling, lowest)
             spent[rows] = found[np.arange(len(rows)), picked].T
         scale[list(refusals)] = np.nan
         # Summed by name, so that the order of the panel changes no digit.
         counted = [row for row in self._by_name(history) if row not in refusals]
         today = spent[counted].mean(axis=0) if counted else np.zeros(len(PRICES))
-        curve = forecast_breach(today, past, shipped_trial(kind))
+        curve = forecast_breach(today, past, shipped_trial(kind, options.hold_days))
         price = price_for(options.target_breach, curve)
         at = np.interp(np.log(price), np.log(PRICES), curve)
         optimism = at / max(np.interp(np.log(price), np.log(PRICES), today), 1e-6)
@@ -145,6 +145,7 @@ class Marginal:
             lowest,
             self.move_only_if,
             refusals,
+            _limits(options.at_most, n),
         )
 
     def with_floor(self, share: float) -> Marginal:
@@ -166,6 +167,7 @@ class Marginal:
             lowest,
             self.move_only_if,
             dict.fromkeys(range(n), refusal),
+            np.full(n, np.inf),
         )
 
     @staticmethod
@@ -179,16 +181,22 @@ class Marginal:
             return by_name
         return by_name[np.linspace(0, len(by_name) - 1, self.learn_from).round().astype(np.intp)]
 
-    def _refusal(self, history: Panel, row: int, hours: int, scale: FloatArray | float) -> Refusal:
-        if hours < 24 * self.least_days and np.isfinite(scale):
-            return Refusal(
-                f"needs {self.least_days} days of history, has {hours / 24:.3g} days of reported hours"
-            )
-        if hours and np.isfinite(scale):
+    def _refusal(self, history: Panel, row: int, days: int, scale: FloatArray | float) -> Refusal:
+        if days < self.least_days and np.isfinite(scale):
+            return Refusal(f"needs {self.least_days} days of history, has {days} days of reported hours")
+        if days and np.isfinite(scale):
             return Refusal("fewer than 24 hours of the last 7 days were reported")
         capacity = history.capacity[row, -24:]
         if np.nanmax(np.r_[capacity, -1.0]) == 0:
             return Refusal("switched off: its capacity is 0")
-        if hours == 0:
+        if days == 0:
             return Refusal("nothing was reported")
         return Refusal("no capacity is known and its demand was always 0")
+
+
+def _limits(at_most: FloatArray | None, n: int) -> FloatArray:
+    """(n,) the most each can be given, inf where nothing limits it."""
+    if at_most is None:
+        return np.full(n, np.inf)
+    limits: FloatArray = np.where(np.isnan(at_most), np.inf, at_most)
+    return limits

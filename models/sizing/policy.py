@@ -22,6 +22,10 @@ class SizingOptions:
     """(n,) sizes now, for policies that move a size only when it pays; NaN = none."""
     weight: FloatArray | None = None
     """(n,) how much a breach of the series counts, from its service's tier; None = all 1."""
+    at_most: FloatArray | None = None
+    """(n,) the most that each can be given where it runs, in the metric's unit, e.g. the largest node of its
+    pool; NaN = no limit. `marginal` looks for the best size within it; for others `within` cuts sizes
+    down."""
     hard: bool = False
     """True where demand cannot exceed what is provisioned (memory)."""
 

@@ -13,6 +13,7 @@ from data.panel import FloatArray
 from data.series import UNITS, SeriesKey
 from data.spoken import spoken
 from models.sizing.exceedance import LEVELS
+from models.sizing.limits import limited
 from models.sizing.price import objective, price_for
 
 HOURS_PER_WEEK = 168
@@ -41,6 +42,8 @@ class Weighing:
     move_only_if: float
     """A size in force is kept unless moving pays more than this share of the scale."""
     refusals: dict[int, Refusal]
+    at_most: FloatArray
+    """(n,) the most each can be given, in the metric's unit; inf = no limit."""
 
     def price(self, target_breach: float) -> float:
         """The price of breach that meets a target for the fleet."""
@@ -54,6 +57,7 @@ class Weighing:
     def sizes(self, price: float, in_force: FloatArray | None = None) -> list[Size | Refusal]:
         """One answer per series at a price, with its interval and its sentence."""
         target, kept, best, low, high = self._decide(price, in_force)
+        free = self._decide(price, None, limited=False)[0] if np.isfinite(self.at_most).any() else best
         answers: list[Size | Refusal] = []
         expected = self.breach_at(target)
         for row, key in enumerate(self.keys):
@@ -61,6 +65,8 @@ class Weighing:
                 answers.append(self.refusals[row])
                 continue
             because = self._because(row, key, target[row], best[row], price, bool(kept[row]))
+            if free[row] > self.at_most[row]:
+                because += limited(float(self.at_most[row]), float(free[row]))
             size = float(target[row])
             share = min(1.0, float(expected[row]) * self.optimism)
             answers.append(
@@ -76,7 +82,12 @@ class Weighing:
         return found
 
     def best_of(
-        self, row: int, candidates: Sequence[float], price: float, costs: Sequence[float] | None = None
+        self,
+        row: int,
+        candidates: Sequence[float],
+        price: float,
+        costs: Sequence[float] | None = None,
+        in_force: float = float("nan"),
     ) -> int:
         """Index of the candidate size with the lowest objective, for sizes that come from a catalog.
 
@@ -84,6 +95,7 @@ class Weighing:
             row: which resource.
             candidates: sizes on offer, in the metric's unit.
             costs: what each costs, in shares of what the resource costs now; None = proportional to the size.
+            in_force: the candidate held now, which stays unless another one pays; NaN = none.
 
         Raises ValueError without candidates or for a refused resource.
         """
@@ -91,46 +103,59 @@ class Weighing:
             raise ValueError("no candidate sizes")
         if row in self.refusals:
             raise ValueError(f"{self.keys[row]} has no sizes to choose from: {self.refusals[row].reason}")
-        shares = np.asarray(candidates, float) / self.scale[row]
+        amounts = np.asarray(candidates, float)
+        shares = amounts / self.scale[row]
         level = np.searchsorted(LEVELS, shares * (1 + 1e-9), side="right") - 1
         # Below the smallest level all hours with any demand are breached.
         breach = np.where(level >= 0, self.breach[row, np.maximum(level, 0)], 1.0)
-        barred = np.where((level < self.lowest) | (breach > self.ceiling), 1e6, 0.0)
+        fits = amounts <= self.at_most[row] * (1 + 1e-9)
+        barred = ~fits | (level < self.lowest) | (breach > self.ceiling)
         cost = shares if costs is None else np.asarray(costs, float)
-        total = cost + price * self.weight[row] * breach + barred
-        # Where nothing is allowed the largest does the least harm.
-        return int(np.argmax(shares)) if barred.min() > 0 else int(total.argmin())
+        total = cost + price * self.weight[row] * breach + np.where(barred, 1e6, 0.0)
+        if barred.all():
+            # The largest that can be had does the least harm; where none can, the smallest is nearest.
+            return int(np.argmax(np.where(fits, shares, -1))) if fits.any() else int(shares.argmin())
+        best = int(total.argmin())
+        now = np.flatnonzero(np.isclose(amounts, in_force, rtol=1e-6, atol=0))
+        stays = now.size and total[now[0]] - total[best] < self.move_only_if
+        return int(now[0]) if stays else best
 
     def _below(self, sizes: FloatArray) -> np.ndarray:
         shares = np.nan_to_num(sizes / self.scale, nan=LEVELS[0])
         return np.clip(np.searchsorted(LEVELS, shares * (1 + 1e-9), side="right") - 1, 0, len(LEVELS) - 1)
 
     def _decide(
-        self, price: float, in_force: FloatArray | None
+        self, price: float, in_force: FloatArray | None, *, limited: bool = True
     ) -> tuple[FloatArray, np.ndarray, FloatArray, FloatArray, FloatArray]:
         """(n,) each: target, whether it is the size in force, best size, lower and upper end of what is as
         good."""
         rows = np.arange(len(self.keys))
         total = objective(self.breach, self.weight, price, self.ceiling, self.lowest)
-        best = total.argmin(axis=1)
+        at_most = self.at_most if limited else np.full(len(rows), np.inf)
+        k = np.arange(len(LEVELS))
+        top = np.where(np.isfinite(at_most), self._below(np.minimum(at_most, 1e300)), len(LEVELS) - 1)
+        total[k > top[:, None]] = np.inf
+        # A limit below the smallest size allowed leaves no choice.
+        best = np.where(top < self.lowest, top, total.argmin(axis=1))
         good = total - total[rows, best][:, None] < self.move_only_if
         good[rows, best] = True
         # The stretch of good levels around the best one: from the last bad one below to the first bad one
         # above.
-        k = np.arange(len(LEVELS))
         low = np.where(~good & (k < best[:, None]), k + 1, 0).max(axis=1)
         high = np.where(~good & (k > best[:, None]), k - 1, len(LEVELS) - 1).min(axis=1)
-        target = LEVELS[best] * self.scale
+        sizes = [np.minimum(LEVELS[level] * self.scale, at_most) for level in (best, low, high)]
+        target = sizes[0]
         kept = np.zeros(len(rows), bool)
         if in_force is not None:
             # The level at or below a size in force stands for it, and its own amount is what it costs.
             level = self._below(in_force)
             share = in_force / self.scale
             known = np.isfinite(share) & (share >= LEVELS[self.lowest] * (1 - 1e-9))
+            known &= in_force <= at_most * (1 + 1e-9)
             worse = total[rows, level] - LEVELS[level] + share - total[rows, best]
             kept = known & (worse < self.move_only_if)
             target = np.where(kept, in_force, target)
-        return target, kept, LEVELS[best] * self.scale, LEVELS[low] * self.scale, LEVELS[high] * self.scale
+        return target, kept, sizes[0], sizes[1], sizes[2]
 
     def _because(self, row: int, key: SeriesKey, target: float, best: float, price: float, kept: bool) -> str:
         """Why this size, with what one more unit would still avoid and what the fleet's price asks for it."""
