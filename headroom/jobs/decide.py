@@ -111,7 +111,7 @@ def decide(run: Run) -> str:
     told = _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
     if unread:
         named = ", ".join(unread[:3]) + (" …" if len(unread) > 3 else "")
-        told += f"; {len(unread)} labels `hours` cannot be read, all their hours count: {named}"
+        told += f"; the label `hours` of {len(unread)} cannot be read, all their hours count: {named}"
     return told
 
 

@@ -73,16 +73,19 @@ def _spec(change: Change, kind: str) -> dict[str, Any] | None:
         if kind == "CronJob":
             return {"suspend": True}
         return {"replicas": 0} if kind in _COUNTED else None
+    counted: dict[str, Any] = {}
     replicas = replicas_of(resource)
     if advice.action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
         count, sign, _ = advice.to_size.partition(" × ")
-        known = sign and count.isdecimal() and kind in _COUNTED
-        return {"replicas": int(count)} if known else None
-    if advice.action not in RESIZES:
+        if not sign or not count.isdecimal() or kind not in _COUNTED:
+            return None
+        replicas = int(count)
+        counted = {"replicas": replicas}
+    elif advice.action not in RESIZES:
         return None
     of_one = {metric: amount / replicas for metric, amount in advice.targets.items()}
     template = {"template": {"spec": {"containers": _containers(resource, of_one)}}}
-    return {"jobTemplate": {"spec": template}} if kind == "CronJob" else template
+    return {"jobTemplate": {"spec": template}} if kind == "CronJob" else counted | template
 
 
 def _containers(resource: Resource, targets: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -239,7 +239,16 @@ def test_kubernetes_patches_one_replica_and_every_container() -> None:
     ("kind", "action", "spec"),
     [
         ("Deployment", Action.STOP, {"replicas": 0}),
-        ("Deployment", Action.ADD_MEMBERS, {"replicas": 3}),
+        (
+            "Deployment",
+            Action.ADD_MEMBERS,
+            {
+                "replicas": 3,
+                "template": {
+                    "spec": {"containers": [{"name": "b", "resources": {"requests": {"cpu": "334m"}}}]}
+                },
+            },
+        ),
         ("CronJob", Action.STOP, {"suspend": True}),
         ("DaemonSet", Action.STOP, None),
         ("DaemonSet", Action.ADD_MEMBERS, None),
