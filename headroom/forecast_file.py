@@ -19,11 +19,14 @@ import polars as pl
 from data.errors import ConfigError, SourceError, SourceUnavailable, UnknownName
 from data.outcome import Forecast
 from data.panel import DAY, HOUR, FloatArray, Panel
-from data.series import SeriesKey
+from data.series import SeriesKey, Window
+from headroom.file_knowledge import FileKnowledge
 from models import fanout
 from models.features.season_search import common_season
 from models.forecaster import Forecaster
 from models.forecasters import FORECASTERS
+from models.forecasters.informed import Informed
+from models.forecasters.planning import Planning
 
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 """Where integer steps are put in time; a Monday."""
@@ -88,6 +91,7 @@ def forecast_file(
     levels: Sequence[float] = DEFAULT_LEVELS,
     model: str = "fleet",
     processes: int | None = None,
+    known: FileKnowledge | None = None,
 ) -> FileForecast:
     """Reads a file, forecasts every series `horizon` slots past its end, and writes the quantiles.
 
@@ -100,6 +104,7 @@ def forecast_file(
         levels: in (0, 1), any order.
         model: a name in FORECASTERS; `fleet` leaves daily series to `planning`.
         processes: 1 stays in this process; None = one per processor.
+        known: holidays, a clock, events; only where the file has timestamps.
 
     Raises:
         SourceUnavailable: the file cannot be read.
@@ -118,10 +123,14 @@ def forecast_file(
         raise UnknownName("model", model, FORECASTERS)
     rows, skipped, duplicates = _read(input)
     stepped = "step" in rows.columns
-    groups = _stepped(rows, season) if stepped else _timed(rows, season)
+    if known and stepped:
+        raise ConfigError(f"{input}: a country, a zone or events need timestamps; the file has integer steps")
+    groups = _stepped(rows, season) if stepped else _timed(rows, season, on_calendar=bool(known))
     frames, refused, made = [], [], []
     for group in groups:
         name, forecaster = _forecaster(model, group)
+        if known:
+            forecaster = _told(forecaster, known, group.panel, horizon)
         forecast = fanout.forecast(forecaster, group.panel, horizon, asked, processes or os.cpu_count() or 1)
         frames.append(_rows(forecast, group, stepped))
         made.append(name)
@@ -149,6 +158,15 @@ def _forecaster(model: str, group: _Group) -> tuple[str, Forecaster]:
         # A model without that setting finds its season itself.
         made = FORECASTERS[model]()
     return model, made
+
+
+def _told(forecaster: Forecaster, known: FileKnowledge, panel: Panel, horizon: int) -> Forecaster:
+    """The forecaster with what is known of the series of a panel."""
+    window = Window(panel.start, panel.end + horizon * panel.step)
+    told = known.of(sorted({key.subject for key in panel.keys}), window)
+    if isinstance(forecaster, Planning):
+        return replace(forecaster, known=told)
+    return Informed(forecaster, told)
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, int, int]:
@@ -223,8 +241,11 @@ def _stepped(rows: pl.DataFrame, season: int | None) -> list[_Group]:
     return [_Group(panel, last, found)]
 
 
-def _timed(rows: pl.DataFrame, season: int | None) -> list[_Group]:
-    """One group per step found; series of a group that end about together share its end."""
+def _timed(rows: pl.DataFrame, season: int | None, *, on_calendar: bool) -> list[_Group]:
+    """One group per step found; series of a group that end about together share its end.
+
+    `on_calendar`: only series that share an end are put together, since a holiday has a date.
+    """
     by_step: dict[int, list[pl.DataFrame]] = {}
     for part in rows.partition_by("entity", "metric", maintain_order=True):
         by_step.setdefault(_step_of(part["ts"]), []).append(part)
@@ -242,7 +263,8 @@ def _timed(rows: pl.DataFrame, season: int | None) -> list[_Group]:
         kept: dict[int, list[int]] = {}
         for i, end in enumerate(ends):
             # Days have weekdays: only series that end together may share a calendar.
-            kept.setdefault(end if step >= DAY / timedelta(microseconds=1) else 0, []).append(i)
+            together = on_calendar or step >= DAY / timedelta(microseconds=1)
+            kept.setdefault(end if together else 0, []).append(i)
         for chosen in kept.values():
             after = [ends[i] + 1 for i in chosen]
             grids = [_grid(slots[i], ends[i] - int(slots[i][-1]), 1, series[i]) for i in chosen]

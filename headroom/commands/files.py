@@ -31,15 +31,39 @@ def forecast_file(
     ] = None,
     levels: Annotated[str, typer.Option(help="Quantile levels.")] = "0.025,0.1,0.25,0.5,0.75,0.9,0.975",
     model: Annotated[str, typer.Option(help="Forecaster by name.")] = "fleet",
+    country: Annotated[
+        str | None, typer.Option(help="Whose public holidays count: DE, or a part such as DE-HE.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Whose clock demand follows, e.g. Europe/Berlin; default UTC.")
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of events: ts, ends_at, subject (an entity; empty = all), kind (outage, anomaly,"
+            " purge, maintenance, gap: learn nothing from it; or holiday), factor (announced: so many times"
+            " as much)."
+        ),
+    ] = None,
 ) -> None:
     """Forecast every series of a file: columns entity, optional metric, ts or an integer step, value.
 
     Example: headroom forecast-file demand.parquet --horizon 48 --levels 0.025,0.5,0.975 --out out.parquet
+
+    With a calendar: headroom forecast-file demand.csv --horizon 336 --country DE-HE --zone Europe/Berlin
+    --events events.csv --out out.parquet
     """
+    from headroom.file_knowledge import FileKnowledge
     from headroom.forecast_file import forecast_file as job
 
     summary = job(
-        input_file, horizon=horizon, out=out, season=season, levels=_numbers(levels, "--levels"), model=model
+        input_file,
+        horizon=horizon,
+        out=out,
+        season=season,
+        levels=_numbers(levels, "--levels"),
+        model=model,
+        known=FileKnowledge(country, zone, events),
     )
     for key, reason in summary.refused:
         typer.echo(f"{key}: {reason}", err=True)

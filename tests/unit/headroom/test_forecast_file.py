@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from data.errors import ConfigError, SourceError, SourceUnavailable, UnknownName
+from headroom.file_knowledge import FileKnowledge
 from headroom.forecast_file import forecast_file
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
@@ -156,3 +157,107 @@ def test_senseless_settings_are_an_error(tmp_path: Path) -> None:
         run(tmp_path, frame, model="fleeet")
     with pytest.raises(SourceUnavailable, match="cannot read"):
         forecast_file(tmp_path / "none.parquet", 5, tmp_path / "out.parquet")
+
+
+def office(days: int, holidays: set[datetime]) -> list[float]:
+    """Busy on working days from 8 to 18; a holiday is like a weekend."""
+    rng = np.random.default_rng(4)
+    values = []
+    for i in range(24 * days):
+        moment = START + timedelta(hours=i)
+        midnight = moment.replace(hour=0)
+        works = moment.weekday() < 5 and midnight not in holidays and 8 <= moment.hour < 18
+        values.append((50.0 if works else 8.0) * float(np.exp(rng.normal(0, 0.03))))
+    return values
+
+
+def test_public_holidays_of_a_country_are_like_those_before(tmp_path: Path) -> None:
+    """Good Friday, Easter Monday and Labour Day are in the history, Ascension Day (9 May 2024) is ahead."""
+    holidays = {datetime(2024, month, day, tzinfo=UTC) for month, day in ((3, 29), (4, 1), (5, 1))}
+    frame = hours("a", office(65, holidays))
+    assert frame["ts"].max() < datetime(2024, 5, 9, tzinfo=UTC)
+    noon = pl.col("ts") == datetime(2024, 5, 9, 12, tzinfo=UTC)
+    without, _ = run(tmp_path, frame, horizon=72)
+    told, _ = run(tmp_path, frame, horizon=72, known=FileKnowledge(country="DE"))
+    assert without.filter(noon, level=0.5)["value"][0] > 35
+    assert told.filter(noon, level=0.5)["value"][0] < 15
+    after = pl.col("ts") == datetime(2024, 5, 10, 12, tzinfo=UTC)
+    assert told.filter(after, level=0.5)["value"][0] > 35
+
+
+def events(tmp_path: Path, text: str) -> FileKnowledge:
+    file = tmp_path / "events.csv"
+    file.write_text(text)
+    return FileKnowledge(events=file)
+
+
+def test_announced_events_and_masks_come_from_a_table(tmp_path: Path) -> None:
+    broken = demand(seed=1)
+    broken[-40:-16] = [v * 9 for v in broken[-40:-16]]
+    frame = pl.concat([hours("a", demand()), hours("b", broken)])
+    end = START + timedelta(hours=HOURS)
+    first, last = end + timedelta(hours=6), end + timedelta(hours=12)
+    fault = START + timedelta(hours=HOURS - 40), START + timedelta(hours=HOURS - 16)
+    known = events(
+        tmp_path,
+        "ts,ends_at,subject,kind,description,factor\n"
+        f"{first:%Y-%m-%dT%H:%M}Z,{last:%Y-%m-%d %H:%M},a,,sale,2.5\n"
+        f"{fault[0].isoformat()},{fault[1].isoformat()},b,anomaly,test load,\n",
+    )
+    plain, _ = run(tmp_path, frame, levels=(0.5,))
+    told, _ = run(tmp_path, frame, levels=(0.5,), known=known)
+    ratio = told.filter(entity="a")["value"] / plain.filter(entity="a")["value"]
+    np.testing.assert_allclose(ratio, [2.5 if 6 <= hour < 12 else 1.0 for hour in range(24)], rtol=0.02)
+    usual = 10 * (1 + 0.4 * np.sin(2 * np.pi * np.arange(HOURS, HOURS + 24) / 24))
+    apart = [np.abs(got.filter(entity="b")["value"].to_numpy() - usual).mean() for got in (plain, told)]
+    assert apart[1] < 0.5
+    assert apart[1] < 0.8 * apart[0]
+
+
+def test_days_are_told_too(tmp_path: Path) -> None:
+    days = hours("a", demand(200, season=7)).with_columns(
+        ts=pl.Series([START + timedelta(days=i) for i in range(200)])
+    )
+    known = events(tmp_path, "ts,ends_at,factor\n2024-09-23,2024-09-25,3\n")
+    plain, _ = run(tmp_path, days, horizon=14, levels=(0.5,))
+    told, summary = run(tmp_path, days, horizon=14, levels=(0.5,), known=known)
+    assert summary.models == ("planning",)  # type: ignore[attr-defined]
+    ratio = (told["value"] / plain["value"]).to_numpy()
+    at = [(day - datetime(2024, 9, 20, tzinfo=UTC)).days for day in told["ts"]]
+    np.testing.assert_allclose(ratio, [3.0 if day in (3, 4) else 1.0 for day in at], rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("when,factor\n2024-03-05,2\n", "columns are when, factor; ts is needed"),
+        ("ts,factor\n5 March,2\n", "ts is not readable: '5 March'"),
+        ("ts,factor\n2024-03-05,twice\n", "factor is not readable: 'twice'"),
+        ("ts,factor\n,2\n", "an event has no ts"),
+        ("ts,ends_at,factor\n2024-03-05,2024-03-04,2\n", "ends before it starts"),
+        ("ts,kind\n2024-03-05,deployment\n", "an event of kind deployment needs a factor"),
+        ("ts,kind\n2024-03-05,\n", r"an event of kind \(none\) needs a factor"),
+        ("ts,factor\n2024-03-05,-2\n", "greater than or equal to 0"),
+    ],
+)
+def test_senseless_events_are_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        run(tmp_path, hours("a", demand()), known=events(tmp_path, text))
+
+
+def test_what_is_known_needs_dates_and_names_that_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="integer steps"):
+        run(tmp_path, steps("a", demand(100)), known=FileKnowledge(country="DE"))
+    with pytest.raises(ConfigError, match="no public holidays are known for 'XX'"):
+        run(tmp_path, hours("a", demand()), known=FileKnowledge(country="XX"))
+    with pytest.raises(ConfigError, match="no time zone 'Berlin'"):
+        run(tmp_path, hours("a", demand()), known=FileKnowledge(zone="Berlin"))
+    with pytest.raises(SourceUnavailable, match="cannot read"):
+        run(tmp_path, hours("a", demand()), known=FileKnowledge(events=tmp_path / "none.csv"))
+
+
+def test_nothing_known_changes_nothing(tmp_path: Path) -> None:
+    frame = pl.concat([hours("a", demand()), hours("b", demand(), START - timedelta(days=30))])
+    plain, _ = run(tmp_path, frame)
+    told, _ = run(tmp_path, frame, known=FileKnowledge())
+    assert plain.equals(told)
