@@ -22,6 +22,7 @@ from types import ModuleType
 
 import numpy as np
 
+from benchmarks.planning_fleet import clean_up_table, driver_table, planted_growth_table
 from benchmarks.planning_growth import growth_table, reconcile_table, speed_table
 from benchmarks.planning_sets import PlanningSet, planning_sets
 from data.panel import FloatArray
@@ -330,6 +331,9 @@ def main() -> None:
         if machines:
             reconcile_table(machines[0])
     growth_table(published)
+    planted_growth_table((7,) if quick else (7, 8))
+    clean_up_table()
+    driver_table()
     speed_table(published)
 
 

@@ -1,8 +1,8 @@
 """Driven: daily demand that follows the forecast, or somebody's plan, of its service's requests or users.
 
 How much demand follows is its elasticity (`models.elasticity`). It is applied only where, at past cutoffs and
-with what was known before each, the driver brought the forecast at least 5 % nearer: for a forecast driver,
-with the driver's own forecast of that time; for a planned one, as if what came had been the plan.
+with what was known before each, the driver brought the forecast nearer: a forecast driver by 10 % with its
+own forecast of that time, a planned one by 5 % as if what came had been the plan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from models.planning.plan import plan_bands
 from models.planning.week_profile import WEEK
 
 PAYS = 0.95
-"""The driver is used where its error at past cutoffs is at most this share of the error without it."""
+"""A planned driver is used where its error at past cutoffs is at most this share of the error without it."""
+PAYS_FORECAST = 0.9
+"""The same for a forecast one, which is itself in doubt: at .95 it was taken where it gained nothing."""
 _TESTED = 56
 """Days after each of the past cutoffs."""
 _CUTOFFS = 3
@@ -111,9 +113,10 @@ class DailyDrivers:
         errors = self._errors(history.take(rows), [learned[i] for i in rows], seed)
         for i, (plain, *shared) in zip(rows, errors, strict=True):
             best = int(np.argmin(shared))
-            if not plain > 0 or shared[best] > PAYS * plain:
-                continue
             row = self.row_of[history.keys[i].subject]
+            least = PAYS if row in self.planned else PAYS_FORECAST
+            if not plain > 0 or shared[best] > least * plain:
+                continue
             if row in self.planned:
                 moved = _ratio(self.planned[row], self.ahead[row])
             else:
