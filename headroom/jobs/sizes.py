@@ -14,11 +14,13 @@ from data.panel import FloatArray, Panel
 from data.series import STOCKS, Metric
 from headroom.jobs.run import Run
 from models.counted_hours import counted_hours, only_counted
-from models.estate import DEFAULT_TIER, read_estate
+from models.estate import DEFAULT_TIER, read_estate, replicas_of
 from models.features.calendar import zone_named
 from models.features.known import nearest
+from models.node_caps import node_caps
 from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
+from models.sizing.limits import within
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
 
@@ -30,10 +32,31 @@ def sizes_of(
     resources: pl.DataFrame,
     services: pl.DataFrame,
 ) -> dict[str, Sequence[Size | Refusal]]:
-    """Metric -> one answer per series of its panel; hours that do not count are not seen by the policy."""
+    """Metric -> one answer per series of its panel.
+
+    Hours that do not count are not seen by the policy, and no replica gets more than its largest node has.
+    """
+    held: dict[str, dict[str, float]] = {}
+    for metric, panel in hourly.items():
+        for key, amount in zip(panel.keys, _held_now(panel.capacity), strict=True):
+            if np.isfinite(amount):
+                held.setdefault(key.subject, {})[metric] = float(amount)
+    end = max((panel.end for panel in hourly.values()), default=run.now)
+    known = read_estate(resources, services, end).current
+    caps = node_caps(known, held, run.settings.decide.node_pools)
+    most = {
+        one.name: {metric: cap * replicas_of(one) for metric, cap in caps[one.name].items()}
+        for one in known
+        if one.name in caps
+    }
     return {
         metric: _sizes(
-            run, metric, panel if metric in STOCKS else only_counted(panel, counted), resources, services
+            run,
+            metric,
+            panel if metric in STOCKS else only_counted(panel, counted),
+            resources,
+            services,
+            np.array([most.get(key.subject, {}).get(metric, np.nan) for key in panel.keys]),
         )
         for metric, panel in hourly.items()
     }
@@ -75,7 +98,12 @@ def by_metric(panel: Panel) -> dict[str, Panel]:
 
 
 def _sizes(
-    run: Run, metric: str, panel: Panel, resources: pl.DataFrame, services: pl.DataFrame
+    run: Run,
+    metric: str,
+    panel: Panel,
+    resources: pl.DataFrame,
+    services: pl.DataFrame,
+    at_most: FloatArray,
 ) -> Sequence[Size | Refusal]:
     """What the policy would hold, for everything that can be resized; endpoints are bought, not sized."""
     settings = run.settings.decide
@@ -95,11 +123,13 @@ def _sizes(
         target_breach=settings.target_breach,
         in_force=_held_now(fleet.capacity),
         weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
+        at_most=at_most[sized],
         hard=metric in (Metric.MEMORY, Metric.STORAGE),
     )
     floored = settings.policy == "marginal" and metric == Metric.MEMORY
     policy = Marginal(floor=settings.memory_floor) if floored else POLICIES[settings.policy]()
-    for row, answer in zip(np.flatnonzero(sized), policy.size(fleet, None, options), strict=True):
+    found = within(policy.size(fleet, None, options), options.at_most)
+    for row, answer in zip(np.flatnonzero(sized), found, strict=True):
         answers[row] = answer
     return answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shutil
 import sys
 from contextlib import closing
@@ -251,6 +252,50 @@ def test_texts_are_read_by_their_own_formats(fleet: Settings) -> None:
             assert [document for document in yaml.safe_load_all(done[form].stdout) if document]
     again = headroom(fleet, "apply-text", "--format", "ansible")
     assert again.stdout == done["ansible"].stdout
+
+
+def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path: Path) -> None:
+    """Office hours for one machine, small nodes for all workloads: both reach the advice."""
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    with Snapshot.open(fleet.published) as snapshot:
+        before = snapshot.table("metric_findings")
+        workloads = snapshot.frame("resources_now").filter(pl.col("kind") == "workload")
+        machine = (
+            before.filter((pl.col("metric") == "cpu") & pl.col("resource").str.contains("-vm-"))
+            .sort("demand_peak", descending=True)["resource"]
+            .first()
+        )
+    file = copy / "inventory" / "resources.csv"
+    listed = pl.read_csv(file, infer_schema=False)
+    assert workloads.height and machine
+    listed.with_columns(
+        pl.when(pl.col("resource") == machine)
+        .then(pl.lit('{"hours": "Sat 03-04"}'))
+        .otherwise("labels")
+        .alias("labels")
+    ).write_csv(file)
+    clusters = {json.loads(labels)["cluster"] for labels in workloads["labels"]}
+    pools = ", ".join(f"{name} = {{ cpu = 0.5, memory = 1 }}" for name in sorted(clusters))
+    settings_file = copy / "headroom.toml"
+    settings_file.write_text(
+        settings_file.read_text(encoding="utf-8") + f"node_pools = {{ {pools} }}\n", encoding="utf-8"
+    )
+    settings = load(settings_file, environ={})
+    for step in ("ingest", "decide", "publish"):
+        said(settings, step)
+    with Snapshot.open(settings.published) as snapshot:
+        after = snapshot.table("metric_findings")
+        advised = snapshot.table("recommendations")
+    mine = (pl.col("resource") == machine) & (pl.col("metric") == "cpu")
+    assert after.filter(mine)["demand_peak"].item() < before.filter(mine)["demand_peak"].item()
+    replicas = {row["resource"]: int(json.loads(row["labels"])["replicas"]) for row in workloads.to_dicts()}
+    sized = after.filter(pl.col("resource").is_in(list(replicas)) & (pl.col("metric") == "cpu"))
+    for name, target in sized.select("resource", "size_target").drop_nulls().iter_rows():
+        assert target <= 0.45 * replicas[name] + 1e-9
+    for row in advised.filter(pl.col("action") == "add_members").iter_rows(named=True):
+        count = int(row["to_size"].split(" ×")[0])
+        assert row["resource"] not in replicas or row["target_cpu"] / count <= 0.45 + 1e-9
 
 
 def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_path: Path) -> None:
