@@ -31,6 +31,9 @@ from dashboard.widgets import (
     tabs,
 )
 
+SHOWN = 150
+"""More rows make a page slow to draw; the file has all of them."""
+
 
 def layout(view: View, /, by: str = "service", **_: str) -> Component:
     """Months, the ledger, and the table by `by`."""
@@ -179,7 +182,7 @@ def _groups(view: View, by: str) -> Component:
     top = rows["cost"][0]
     entries = [(group, view.link("/costs", by=group), group == by) for group in GROUPS]
     body: list[list[Children]] = []
-    for row in rows.iter_rows(named=True):
+    for row in rows.head(SHOWN).iter_rows(named=True):
         body.append(
             [
                 _group_name(view, by, row["name"]),
@@ -222,7 +225,15 @@ def _groups(view: View, by: str) -> Component:
         Column("Unused", numeric=True, wide_only=True),
         Column("If changed", numeric=True, hint="Change of the cost at the recommended sizes"),
     ]
-    return section("By owner", tabs("By", *entries), table(heads, body, f"Costs by {by}"))
+    rest = rows.height - SHOWN
+    return section(
+        "By owner",
+        tabs("By", *entries),
+        table(heads, body, f"Costs by {by}"),
+        html.P(f"The {SHOWN} dearest; {rest:,} more are in the sum and in the file.", className="caption")
+        if rest > 0
+        else None,
+    )
 
 
 def _group_name(view: View, by: str, name: str | None) -> Children:

@@ -145,6 +145,14 @@ def _money(view: View) -> Component:
                 ),
             ]
         )
+    advised = here.filter(pl.col("action").is_not_null() & (pl.col("action") != "keep"))
+    if advised["saving"].count():
+        rows.append(
+            [
+                "If all that is advised were done",
+                link(_signed(-total(advised["saving"])), view.link("/provisioning", tab="all"), "plain"),
+            ]
+        )
     months = month_totals(view)
     bars: Component | None = None
     if months.height > 1:
@@ -169,6 +177,10 @@ def _money(view: View) -> Component:
         note=link("costs", view.link("/costs")),
         className="money",
     )
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{text.money_bare(value)}"
 
 
 _TAB = {"idle": "idle", "over_provisioned": "worth"}

@@ -236,4 +236,4 @@ def _policies(found: Replayed) -> Component:
     return section("Every policy, every tier", table(heads, body, "Policies replayed", groups=groups))
 
 
-PAGE = Page(path="/replay", title="Replay", layout=layout, parent="/accuracy")
+PAGE = Page(path="/replay", title="Replay", layout=layout, icon="replay")

@@ -45,6 +45,8 @@ from data.series import UNITS
 SCOPES = {"resource": "resources", "service": "services"}
 AXIS = {"90": "90 days", "365": "a year"}
 SHOWN = 40
+MOST = 400
+"""Of all that are asked for: more rows make a page slow to draw; the file has them."""
 OUT_SHOWN = 6
 """Of those out of capacity now: what can still be prevented stays in sight."""
 
@@ -63,7 +65,7 @@ def layout(
     today = view.estate.today
     out = shown.filter(pl.col("state") == "exhausted_now")
     ahead = watched(shown).filter(pl.col("state") != "exhausted_now")
-    few = ahead if all else ahead.head(SHOWN)
+    few = ahead.head(MOST if all else SHOWN)
     usual = str(axis_days(few, today, tuple(map(int, AXIS))))
     axis = pick(axis, list(AXIS), usual)
 
@@ -87,7 +89,7 @@ def layout(
             ],
             className="choice-line",
         ),
-        _out(view, scope, out if all else out.head(OUT_SHOWN), out.height, more) if out.height else None,
+        _out(view, scope, out.head(MOST if all else OUT_SHOWN), out.height, more) if out.height else None,
         section(_count(ahead), _ahead(view, scope, few, int(axis)))
         if few.height
         else nothing(
@@ -240,8 +242,11 @@ def _rest(shown: pl.DataFrame, watch: pl.DataFrame, few: pl.DataFrame, more: str
         if counts.get(state)
     ]
     words: list[Child] = []
-    if few.height < watch.height:
-        words += [more_link(watch.height - few.height, "more row", more), ". "]
+    rest = watch.height - few.height
+    if rest and few.height < MOST:
+        words += [more_link(rest, "more row", more), ". "]
+    elif rest:
+        words.append(f"{text.plural(rest, 'more row')}: the file has them. ")
     if parts:
         words.append(f"Not drawn: {text.listing(parts, 4)}. ")
     words.append("A date is named where the chance to reach usable capacity is at least one half.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
@@ -12,6 +13,9 @@ from dashboard.proof import pick
 from dashboard.service_rows import SORTS, service_rows, services_table
 from dashboard.view import View
 from dashboard.widgets import files, nothing, page, section
+
+SHOWN = 200
+"""More rows make a page slow to draw; the file has all of them."""
 
 
 def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
@@ -62,7 +66,13 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
         answer,
         section(
             text.plural(len(rows), "service"),
-            services_table(view, sorted(rows, key=SORTS[sort]), "/services"),
+            services_table(view, sorted(rows, key=SORTS[sort])[:SHOWN], "/services"),
+            html.P(
+                f"The first {SHOWN} by {sort}; {len(rows) - SHOWN:,} more are in the file.",
+                className="caption",
+            )
+            if len(rows) > SHOWN
+            else None,
             note=f"p95 of demand as a share of capacity; by {sort}, click a header to sort",
         ),
         aside=files(view, "services", sort=sort),
