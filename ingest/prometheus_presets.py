@@ -115,7 +115,8 @@ NODE_EXPORTER = (
 
 _WINDOWS_MEMORY = "(windows_memory_physical_total_bytes{$where} or windows_cs_physical_memory_bytes{$where})"
 _WINDOWS_FREE = "windows_memory_available_bytes{$where}"
-_WINDOWS_BUSY = 'sum by ($instance) (rate(windows_cpu_time_total{$where mode!="idle"}[%s]))'
+# Time for interrupts and deferred procedure calls is part of privileged time.
+_WINDOWS_BUSY = 'sum by ($instance) (rate(windows_cpu_time_total{$where mode=~"user|privileged"}[%s]))'
 _VOLUMES = '{$where volume!~"HarddiskVolume.*"}'
 _WINDOWS_SPEED = (
     "sum by ($instance) (windows_net_current_bandwidth_bytes{$where}"
@@ -183,7 +184,11 @@ def _workload(inner: str) -> str:
 
 
 def _set_aside(resource: str) -> str:
-    return _workload(f'kube_pod_container_resource_requests{{$where resource="{resource}"}}')
+    # Pods that ended hold nothing, but stay listed until they are cleared away.
+    return _workload(
+        f'kube_pod_container_resource_requests{{$where resource="{resource}"}} unless on (namespace, pod)'
+        ' (kube_pod_status_phase{$where phase=~"Succeeded|Failed"} == 1)'
+    )
 
 
 def _of_workload(metric: str, unit: str, demand: str, fine: str = "", capacity: str = "") -> Query:

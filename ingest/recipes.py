@@ -119,7 +119,8 @@ _WINDOWS_EXPORTER = (
         "cores",
         "{host}",
         (
-            Term("windows_cpu_time_total", unless={"mode": "idle"}, counter=True),
+            # Time for interrupts and deferred procedure calls is part of privileged time.
+            Term("windows_cpu_time_total", where={"mode": "user|privileged"}, counter=True),
             Term("windows_cpu_time_total", Role.CAPACITY, where={"mode": "idle"}, amount=1.0),
         ),
     ),
