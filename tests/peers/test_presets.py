@@ -1,4 +1,4 @@
-"""Presets through a real Prometheus that scrapes exporters: documented series become amounts known by hand."""
+"""Presets through a real Prometheus that scrapes exporters: documented series become amounts done by hand."""
 
 from __future__ import annotations
 
