@@ -98,14 +98,14 @@ def decide(
                 price = weighing.price(target)
                 sizes = weighing.targets(price, before[target])
                 if candidates is not None:
-                    sizes = _best_of(weighing, price, sizes, candidates, before[target])
+                    sizes = _best_of(weighing, price, sizes, candidates, before[target], hold.provisioned)
                 decided[target][hold.cutoff] = sizes
                 before[target] = in_force(hold, sizes)
             continue
         answers = policy.size(window(past, policy.lookback_days), (forecasts or {}).get(hold.cutoff), options)
         sizes = amounts(within(answers, options.at_most))
         if candidates is not None:
-            sizes = _smallest_above(sizes, candidates, options.at_most)
+            sizes = _smallest_above(sizes, candidates, options.at_most, hold.provisioned)
         for target in targets:
             decided[target][hold.cutoff] = sizes
     return decided
@@ -117,24 +117,35 @@ def amounts(answers: Sequence[Size | Refusal]) -> FloatArray:
 
 
 def _best_of(
-    weighing: Weighing, price: float, sizes: FloatArray, candidates: FloatArray, before: FloatArray | None
+    weighing: Weighing,
+    price: float,
+    sizes: FloatArray,
+    candidates: FloatArray,
+    before: FloatArray | None,
+    provisioned: FloatArray,
 ) -> FloatArray:
     chosen = sizes.copy()
-    offered = candidates.tolist()
     for row in np.flatnonzero(~np.isnan(sizes)):
+        offered = candidates.tolist()
+        if provisioned[row] > candidates[-1]:
+            offered.append(float(provisioned[row]))
         now = np.nan if before is None else float(before[row])
-        chosen[row] = candidates[weighing.best_of(int(row), offered, price, in_force=now)]
+        chosen[row] = offered[weighing.best_of(int(row), offered, price, in_force=now)]
     return chosen
 
 
-def _smallest_above(sizes: FloatArray, candidates: FloatArray, at_most: FloatArray | None) -> FloatArray:
-    """The smallest candidate that is large enough, the largest where none is; above its limit only where all
+def _smallest_above(
+    sizes: FloatArray, candidates: FloatArray, at_most: FloatArray | None, provisioned: FloatArray
+) -> FloatArray:
+    """The smallest on offer that is large enough, the largest where none is; above its limit only where all
     are."""
-    k = np.searchsorted(candidates, sizes * (1 - 1e-9), side="left")
-    if at_most is not None:
-        limits = np.where(np.isnan(at_most), np.inf, at_most) * (1 + 1e-9)
-        k = np.minimum(k, np.maximum(np.searchsorted(candidates, limits, side="right") - 1, 0))
-    return np.where(np.isnan(sizes), np.nan, candidates[np.minimum(k, len(candidates) - 1)])
+    limits = np.full(len(sizes), np.inf) if at_most is None else np.where(np.isnan(at_most), np.inf, at_most)
+    most = np.searchsorted(candidates, limits * (1 + 1e-9), side="right") - 1
+    k = np.minimum(np.searchsorted(candidates, sizes * (1 - 1e-9), side="left"), len(candidates) - 1)
+    chosen = candidates[np.minimum(k, np.maximum(most, 0))]
+    # Larger than every candidate, so what is held is the only size on offer that is large enough.
+    stays = (sizes > candidates[-1]) & (provisioned > candidates[-1]) & (provisioned <= limits)
+    return np.where(np.isnan(sizes), np.nan, np.where(stays, provisioned, chosen))
 
 
 def groups_of(tiers: Sequence[str] | None, n: int) -> dict[str, np.ndarray | None]:

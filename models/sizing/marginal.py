@@ -36,7 +36,7 @@ class Marginal:
 
     margin: Margin = field(default_factory=Margin)
     """Added to demand in the estimate from a resource's own history."""
-    move_only_if: float = 0.02
+    move_only_if: float = 0.025
     """A size in force is kept unless moving pays more than this share of what is provisioned."""
     ceiling: float = 1.0
     """No resource's expected breach may be above this; 0.05 costs 0 to 3 % of allocation, less for rare

@@ -92,3 +92,11 @@ def test_a_replay_holds_every_policy_to_the_limit_and_to_the_list() -> None:
     assert by["marginal"]["allocated"] <= (2 + 2) / 16
     assert by["percentile"]["worst_overshoot"] == 1.5
     assert by["percentile"]["breached_hours"] == 0.5
+
+
+def test_a_server_larger_than_every_type_keeps_what_it_has() -> None:
+    history = panel("30x1199", capacity=64)
+    policies: dict[str, SizingPolicy] = {"marginal": Marginal(), "percentile": Percentile(level=1, margin=0)}
+    frame = replay(history, policies, start_day=42, candidates=[4, 8, 16], hold_days=4)
+    assert frame["allocated"].to_list() == [1, 1]
+    assert frame["breached_hours"].to_list() == [0, 0]
