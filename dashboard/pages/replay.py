@@ -15,6 +15,8 @@ from dashboard.replayed import ALL, Replayed, frontier, replayed, tier_words
 from dashboard.view import View
 from dashboard.widgets import Children, Column, columns, files, nothing, page, section, table, tabs
 
+ALLOWED = 1.2
+"""Times the target up to which a target counts as kept: the figure is a measurement."""
 SIZE_WORDS = {"any": "any size", "catalog": "sizes of the price list"}
 
 
@@ -157,7 +159,7 @@ def _calibration(found: Replayed) -> Component:
         ),
     ]
     return section(
-        _kept(ours, targets),
+        _kept(ours),
         table(heads, body, "Breach target against realised"),
         html.P(
             "Share of hours whose peak exceeded the size; behind it how many times the target that is: 1 is"
@@ -169,14 +171,19 @@ def _calibration(found: Replayed) -> Component:
     )
 
 
-def _kept(ours: pl.DataFrame, targets: list[float]) -> str:
-    """Whether the targets were kept, over all tiers where that is known."""
-    rows = ours.filter(pl.col("tier") == ALL)
-    rows = (ours if rows.is_empty() else rows).drop_nulls("target_breach")
-    kept = rows.filter(pl.col("breached_hours") <= pl.col("target_breach") * 1.2)
-    if kept.height == rows.height:
-        return "Every target was kept" if len(targets) > 1 else "The target was kept"
-    return f"{rows.height - kept.height} of {text.plural(rows.height, 'target')} missed"
+def _kept(ours: pl.DataFrame) -> str:
+    """Whether the budget was kept over the fleet, and which tier had the most of its target."""
+    rows = ours.drop_nulls("target_breach").with_columns(
+        times=pl.col("breached_hours") / pl.col("target_breach")
+    )
+    fleet, tiers = rows.filter(pl.col("tier") == ALL), rows.filter(pl.col("tier") != ALL)
+    told = fleet if fleet.height else tiers
+    missed = told.filter(pl.col("times") > ALLOWED).height
+    words = f"{missed} of {text.plural(told.height, 'target')} missed" if missed else "Every target was kept"
+    worst = tiers.sort("times", descending=True).head(1)
+    if not fleet.height or worst.is_empty() or worst["times"][0] <= ALLOWED:
+        return words
+    return f"{words} over the fleet; tier {worst['tier'][0]} had up to {worst['times'][0]:.1f} times its own"
 
 
 def _policies(found: Replayed) -> Component:
