@@ -77,7 +77,10 @@ def _at_list(change: Change, held: Amounts, pricer: Pricer, effective: Decimal) 
     if resource.monthly_price is None:
         return effective
     now = pricer.listed(resource, held, resource.instance_type).month
-    if advice.action is Action.STOP:
+    goes = advice.action is Action.REMOVE_MEMBERS and not any(advice.targets.values())
+    if advice.action is Action.STOP or goes:
         return effective if now is None else now
+    if advice.action is Action.MIGRATE and "/" in (advice.to_type or ""):
+        return effective  # at the list prices of the other place already
     then = pricer.listed(resource, {**held, **advice.targets}, advice.to_type).month
     return effective if now is None or then is None else now - then

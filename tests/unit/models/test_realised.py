@@ -212,3 +212,13 @@ def test_a_price_of_ones_own_is_compared_with_the_list() -> None:
     smaller = pricer.listed(own.resource, {"cpu": 2.0, "memory": 8.0}, None).month
     assert listed is not None and smaller is not None
     assert savings_of([own], held, pricer, {}).listed == listed - smaller != 40
+
+
+def test_a_member_that_goes_saves_its_list_price_and_a_move_what_it_says() -> None:
+    pricer = Pricer(PriceCatalog.shipped())
+    held = {"own": {"cpu": 4.0, "memory": 8.0}}
+    own = change("own", "on_premises", "40", price="80")
+    gone = replace(own, advice=replace(own.advice, action=Action.REMOVE_MEMBERS, targets={"cpu": 0.0}))
+    assert savings_of([gone], held, pricer, {}).listed == pricer.listed(own.resource, held["own"], None).month
+    moved = replace(own, advice=replace(own.advice, action=Action.MIGRATE, to_type="gcp/europe-west1/n2"))
+    assert savings_of([moved], held, pricer, {}).listed == 40
