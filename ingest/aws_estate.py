@@ -108,6 +108,7 @@ class Estate:
                 identity, throughput = one["VolumeId"], one.get("Throughput")
                 limit = throughput * 2**20 * 8 / 1e6 if throughput else None
                 hosts = ", ".join(attached["InstanceId"] for attached in one.get("Attachments", ()))
+                loose = "" if hosts else "yes"
                 flow = () if limit is None else ((Metric.NETWORK_IN, limit), (Metric.NETWORK_OUT, limit))
                 size = (("storage", float(one["Size"])), *flow)
                 tags = _tags(one.get("Tags"))
@@ -120,7 +121,15 @@ class Estate:
                     )
                 ]
                 yield (
-                    self._item(identity, "volume", one.get("VolumeType"), tags, size, attached_to=hosts),
+                    self._item(
+                        identity,
+                        "volume",
+                        one.get("VolumeType"),
+                        tags,
+                        size,
+                        attached_to=hosts,
+                        unattached=loose,
+                    ),
                     asks,
                 )
 

@@ -74,6 +74,8 @@ class Pricer:
     def listed(self, resource: Resource, held: Amounts, instance_type: str | None) -> Price:
         """The list or model price of that size, whatever the inventory says it costs."""
         match resource.kind:
+            case "endpoint" if resource.is_cloud:
+                return Price(None, Basis.UNKNOWN, "a cloud's endpoints have no list price here")
             case "endpoint":
                 return self._own(self.on_premises.endpoint_month, "bought whole, whatever its size")
             case "volume" | "snapshot":

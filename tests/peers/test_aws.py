@@ -152,6 +152,7 @@ def test_inventory(aws: tuple[str, dict[str, str]]) -> None:
     assert rows["orders"]["kind"] == "database" and rows["front"]["kind"] == "endpoint"
     assert [row["kind"] for row in rows.values()].count("vm") == 1, "terminated machines are gone"
     sizes = inventory.capacities.rows_by_key(["resource", "metric"], named=True, unique=True)
+    assert '"unattached": "yes"' in rows[names["volume"]]["labels"], "it was made and attached to nothing"
     assert sizes[names["volume"], "storage"]["capacity"] == 100.0
     assert sizes[names["volume"], "network_in"]["capacity"] == pytest.approx(250 * 2**20 * 8 / 1e6)
     assert sizes[names["machine"], "cpu"]["capacity"] == 2.0

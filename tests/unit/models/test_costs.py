@@ -169,6 +169,7 @@ def test_unknown_prices_say_why() -> None:
     cases = {
         "no prices of gcp in mars": Resource("a", provider="gcp", site="mars"),
         "no capacity is known": Resource("a", provider="on_premises"),
+        "a cloud's endpoints have no list price": Resource("lb", kind="endpoint", provider="aws"),
         "links of a cloud have no list price": Resource("a", kind="link", provider="aws", site="eu-west-1"),
     }
     held = {"no capacity is known": {}, "links": {"network_in": 10.0}}
