@@ -1,11 +1,11 @@
-"""Google Cloud Monitoring: CPU, memory and network of virtual machines, and their sizes. Extra `gcp`."""
+"""Google Cloud Monitoring: virtual machines, their disks, Cloud SQL, and their sizes. The extra `gcp`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ import polars as pl
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch, Inventory
 from data.series import Metric, Window
+from ingest.from_table import instead
+from ingest.gcp_queries import PLACES, QUERIES, REPORTED, Query
 from ingest.http import secret
 from ingest.pieces import rejections
 from ingest.polled import Polled, inventory_of, one_line
@@ -25,47 +27,21 @@ SLOTS_AT_ONCE = 288
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A metric of Cloud Monitoring, and how it becomes one of ours."""
-
-    metric: str
-    unit: str
-    type: str
-    """Its name in Cloud Monitoring."""
-    rate: bool = False
-    """Whether it counts: its increase per second is taken."""
-    factor: float = 1.0
-    peaks: bool = False
-    """Whether a second request asks for the highest value within an interval."""
-    filter: str = ""
-    """Further condition."""
-
-
-_COMPUTE = "compute.googleapis.com/instance"
-QUERIES = (
-    # The inventory knows of how many cores at that time.
-    Query(Metric.CPU, "fraction", f"{_COMPUTE}/cpu/utilization", peaks=True),
-    # Only machines with the Ops Agent report memory from within; all others not at all, apart from type E2.
-    Query(
-        Metric.MEMORY, "GiB", "agent.googleapis.com/memory/bytes_used", factor=2.0**-30, peaks=True,
-        filter='metric.labels.state = "used"',
-    ),
-    Query(Metric.NETWORK_IN, "Mbit/s", f"{_COMPUTE}/network/received_bytes_count", rate=True, factor=8 / 1e6),
-    Query(Metric.NETWORK_OUT, "Mbit/s", f"{_COMPUTE}/network/sent_bytes_count", rate=True, factor=8 / 1e6),
-)  # fmt: skip
+Key = tuple[str, ...]
+"""What the fields of a place say, e.g. zone and name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A virtual machine."""
+class Owner:
+    """A resource that metrics are about."""
 
     name: str
-    zone: str
-    type: str
-    cores: float | None
-    memory_gib: float | None
-    labels: dict[str, str]
+    kind: str
+    site: str
+    type: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    """By metric, in our units, where no sample states them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +56,10 @@ class Gcp(Polled):
     """Their IDs."""
     token_variable: str = ""
     """Environment variable with an access token; "" = application default credentials."""
+    services: tuple[str, ...] = ("compute", "disks", "sql")
+    """compute, disks, sql."""
     service_label: str = "service"
-    """Label that names the service a machine belongs to."""
+    """Label that names the service a machine or its disk belongs to."""
     monitoring_endpoint: str = "monitoring.googleapis.com"
     """Of Cloud Monitoring; a loopback address is reached without encryption."""
     compute_endpoint: str = "compute.googleapis.com"
@@ -90,6 +68,9 @@ class Gcp(Polled):
     def __post_init__(self) -> None:
         if not self.projects:
             raise ConfigError("projects: none is named")
+        for name in self.services:
+            if name not in QUERIES:
+                raise ConfigError(f"services: no service {name!r}{instead(name, QUERIES)}")
         Polled.__post_init__(self)
 
     def targets(self) -> dict[str, Source]:
@@ -102,82 +83,113 @@ class Gcp(Polled):
         with _explained(self.monitoring_endpoint):
             client = self._monitoring()
         for project in self.projects:
-            machines = {(one.zone, one.name): one for one in self._machines(project)}
-            for query in QUERIES:
-                for at, until in asked.parts(SLOTS_AT_ONCE, project):
-                    yield self._batch(client, project, query, machines, at, until)
+            owners = self._machines(project)
+            for service in self.services:
+                for query in QUERIES[service]:
+                    for at, until in asked.parts(SLOTS_AT_ONCE, project):
+                        yield self._batch(client, project, service, query, owners, at, until)
 
     def inventory(self) -> Inventory:
-        """The machines of all projects with their sizes."""
-        machines = [machine for project in self.projects for machine in self._machines(project)]
+        """What there is in all projects, with the sizes that no sample states."""
+        owners = [owner for project in self.projects for owner in self._owners(project)]
         resources = [
             {
-                "resource": one.name, "kind": "vm", "service": one.labels.get(self.service_label),
-                "provider": "gcp", "site": one.zone, "instance_type": one.type,
-                "labels": json.dumps(one.labels, sort_keys=True),
+                "resource": one.name, "kind": one.kind, "service": one.labels.get(self.service_label),
+                "provider": "gcp", "site": one.site, "instance_type": one.type,
+                "labels": json.dumps(dict(one.labels), sort_keys=True),
             }
-            for one in machines
+            for one in owners
         ]  # fmt: skip
         sizes = [
             {"resource": one.name, "metric": str(metric), "capacity": amount}
-            for one in machines
-            for metric, amount in ((Metric.CPU, one.cores), (Metric.MEMORY, one.memory_gib))
-            if amount is not None
+            for one in owners
+            for metric, amount in one.sizes.items()
         ]
         return inventory_of(resources, sizes)
+
+    def _owners(self, project: str) -> Iterator[Owner]:
+        """Everything of the services that are asked for."""
+        for service, owners in self._machines(project).items():
+            if service in self.services:
+                yield from owners.values()
+        if "sql" in self.services:
+            # The databases that reported lately; their sizes come with the samples.
+            now = int(datetime.now(UTC).timestamp() // self.step_seconds) * self.step_seconds
+            with _explained(f"{self.monitoring_endpoint} {project}"):
+                points = self._points(
+                    self._monitoring(), project, "sql", REPORTED, "", "ALIGN_MEAN",
+                    now - 3_600 - self.step_seconds, now,
+                )  # fmt: skip
+            yield from (_database(key) for key in sorted({key for key, _ in points}))
 
     def _batch(
         self,
         client: Any,
         project: str,
+        service: str,
         query: Query,
-        machines: dict[tuple[str, str], Machine],
+        owners: Mapping[str, Mapping[Key, Owner]],
         start: int,
         end: int,
     ) -> Batch:
         """The intervals from start to end, epoch seconds."""
+
+        def points(type_of: str, aligner: str) -> dict[tuple[Key, int], float]:
+            return self._points(client, project, service, type_of, query.filter, aligner, start, end)
+
         with _explained(f"{self.monitoring_endpoint} {project}"):
-            mean = self._points(
-                client, project, query, "ALIGN_RATE" if query.rate else "ALIGN_MEAN", start, end
-            )
-            peak = self._points(client, project, query, "ALIGN_MAX", start, end) if query.peaks else {}
+            mean = points(query.type, "ALIGN_RATE" if query.rate else "ALIGN_MEAN")
+            peak = points(query.type, "ALIGN_MAX") if query.peaks and mean else {}
+            whole = points(query.capacity, "ALIGN_MEAN") if query.capacity and mean else {}
         rows: list[tuple[Any, ...]] = []
-        strangers: dict[str, int] = {}
-        for (zone, name, at), amount in mean.items():
-            machine = machines.get((zone, name))
-            if machine is None:
-                strangers[f"{zone}/{name}"] = strangers.get(f"{zone}/{name}", 0) + 1
+        unused: dict[tuple[str, str], int] = {}
+        for (key, at), amount in mean.items():
+            owner = _database(key) if service == "sql" else owners[service].get(key)
+            held = whole.get((key, at))
+            reason = ""
+            if owner is None:
+                reason = f"the {'machine' if service == 'compute' else 'disk'} is not there any more"
+            elif query.capacity and query.metric == Metric.CPU and held is None:
+                reason = "the number of cores was not reported"
+            if owner is None or reason:
+                shown = reason, "/".join(key)
+                unused[shown] = unused.get(shown, 0) + 1
                 continue
-            high = peak.get((zone, name, at))
-            held = machine.memory_gib if query.metric == Metric.MEMORY else None
-            value = amount * query.factor
-            rows.append(
-                (
-                    at * 1_000_000, name, str(query.metric), value,
-                    None if high is None else max(high * query.factor, value), held, query.unit,
-                )
-            )  # fmt: skip
+            # The share of a database's cores is of as many as it had at that time.
+            factor = held if query.metric == Metric.CPU and held is not None else query.factor
+            capacity = None if held is None else held * (1.0 if query.metric == Metric.CPU else factor)
+            if service == "compute" and query.metric == Metric.MEMORY:
+                capacity = owner.sizes.get(Metric.MEMORY)
+            value, high = amount * factor, peak.get((key, at))
+            most = None if high is None else max(high * factor, value)
+            rows.append((at * 1_000_000, owner.name, str(query.metric), value, most, capacity, query.unit))
         bad = [
-            (
-                None,
-                "the machine is not there any more",
-                f"{query.type} {name}: {count} points",
-            )
-            for name, count in sorted(strangers.items())
+            (None, reason, f"{query.type} {name}: {count} points")
+            for (reason, name), count in sorted(unused.items())
         ]
         schema = {**SAMPLE_SCHEMA, "ts": pl.Int64()}
         samples = pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("ts").cast(UTC_TIME))
-        return Batch(samples, rejections(project, bad), len(rows) + sum(strangers.values()))
+        return Batch(samples, rejections(project, bad), len(rows) + sum(unused.values()))
 
     def _points(
-        self, client: Any, project: str, query: Query, aligner: str, start: int, end: int
-    ) -> dict[tuple[str, str, int], float]:
-        """By zone, machine and start of the interval; several series of a machine are added up."""
+        self,
+        client: Any,
+        project: str,
+        service: str,
+        type_of: str,
+        further: str,
+        aligner: str,
+        start: int,
+        end: int,
+    ) -> dict[tuple[Key, int], float]:
+        """By place and start of the interval; several series of a place are added up."""
+        from google.api_core import exceptions
         from google.cloud import monitoring_v3
 
-        condition = f'metric.type = "{query.type}" AND resource.type = "gce_instance"'
-        if query.filter:
-            condition += f" AND {query.filter}"
+        place = PLACES[service]
+        condition = f'metric.type = "{type_of}" AND resource.type = "{place.resource_type}"'
+        if further:
+            condition += f" AND {further}"
         request = monitoring_v3.ListTimeSeriesRequest(
             name=f"projects/{project}",
             filter=condition,
@@ -190,22 +202,26 @@ class Gcp(Polled):
                 alignment_period={"seconds": self.step_seconds},
                 per_series_aligner=getattr(monitoring_v3.Aggregation.Aligner, aligner),
                 cross_series_reducer=monitoring_v3.Aggregation.Reducer.REDUCE_SUM,
-                group_by_fields=["resource.labels.zone", "metadata.system_labels.name"],
+                group_by_fields=list(place.fields),
             ),
             page_size=100_000,
         )
-        found: dict[tuple[str, str, int], float] = {}
-        for series in client.list_time_series(request=request, **self._patience()):
-            zone = series.resource.labels.get("zone", "")
-            system = series.metadata.system_labels
-            name = str(system["name"]) if system is not None and "name" in system else ""
-            for point in series.points:
-                at = round(point.interval.end_time.timestamp()) - self.step_seconds
-                if start <= at < end:
-                    found[zone, name, at] = found.get((zone, name, at), 0.0) + _amount(point.value)
+        found: dict[tuple[Key, int], float] = {}
+        try:
+            for series in client.list_time_series(request=request, **self._patience()):
+                key = tuple(_label(series, name) for name in place.fields)
+                for point in series.points:
+                    at = round(point.interval.end_time.timestamp()) - self.step_seconds
+                    if start <= at < end:
+                        found[key, at] = found.get((key, at), 0.0) + _amount(point.value)
+        except exceptions.NotFound as error:
+            # A project in which no agent or database ever reported does not know the metric.
+            if "Cannot find metric" not in str(error):
+                raise
         return found
 
-    def _machines(self, project: str) -> list[Machine]:
+    def _machines(self, project: str) -> dict[str, dict[Key, Owner]]:
+        """Machines by zone and name, and their disks by zone, machine and device."""
         with _explained(f"{self.compute_endpoint} {project}"):
             from google.cloud import compute_v1
             from google.cloud.compute_v1.services.instances.transports import InstancesRestTransport
@@ -218,8 +234,8 @@ class Gcp(Polled):
             }
             instances = compute_v1.InstancesClient(transport=InstancesRestTransport(**options))
             types = compute_v1.MachineTypesClient(transport=MachineTypesRestTransport(**options))
-            known: dict[tuple[str, str], tuple[float, float]] = {}
-            machines = []
+            known: dict[tuple[str, str], dict[str, float]] = {}
+            found: dict[str, dict[Key, Owner]] = {"compute": {}, "disks": {}}
             with instances, types:
                 request = compute_v1.AggregatedListInstancesRequest(project=project)
                 for _, scope in instances.aggregated_list(request=request, **self._patience()):
@@ -229,10 +245,25 @@ class Gcp(Polled):
                             size = types.get(
                                 project=project, zone=zone, machine_type=type_of, **self._patience()
                             )
-                            known[zone, type_of] = float(size.guest_cpus), size.memory_mb / 1024
-                        cores, memory = known[zone, type_of]
-                        machines.append(Machine(one.name, zone, type_of, cores, memory, dict(one.labels)))
-            return machines
+                            amounts = {
+                                Metric.CPU: float(size.guest_cpus),
+                                Metric.MEMORY: size.memory_mb / 1024,
+                            }
+                            known[zone, type_of] = {str(name): amount for name, amount in amounts.items()}
+                        labels = dict(one.labels)
+                        found["compute"][zone, one.name] = Owner(
+                            one.name, "vm", zone, type_of, labels, known[zone, type_of]
+                        )
+                        for disk in one.disks:
+                            found["disks"][zone, one.name, disk.device_name] = Owner(
+                                disk.source.rsplit("/", 1)[-1] or f"{one.name}:{disk.device_name}",
+                                "volume",
+                                zone,
+                                None,
+                                {**labels, "attached_to": one.name},
+                                {str(Metric.STORAGE): float(disk.disk_size_gb)} if disk.disk_size_gb else {},
+                            )
+            return found
 
     def _monitoring(self) -> Any:
         from google.cloud import monitoring_v3
@@ -263,6 +294,21 @@ class Gcp(Polled):
         from google.oauth2.credentials import Credentials
 
         return Credentials(secret(self.token_variable))  # type: ignore[no-untyped-call]
+
+
+def _database(key: Key) -> Owner:
+    """A database by region and project:name."""
+    return Owner(key[1].rpartition(":")[2], "database", key[0])
+
+
+def _label(series: Any, name: str) -> str:
+    """The label of a series that a field of a place means."""
+    of, _, label = name.rpartition(".")
+    if of == "metadata.system_labels":
+        system = series.metadata.system_labels
+        return str(system[label]) if system is not None and label in system else ""
+    labels = series.metric.labels if of == "metric.labels" else series.resource.labels
+    return str(labels.get(label, ""))
 
 
 def _amount(value: Any) -> float:

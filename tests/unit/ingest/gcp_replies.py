@@ -22,8 +22,20 @@ AMOUNTS = {
     ("agent.googleapis.com/memory/bytes_used", "ALIGN_MAX"): 6 * GIB,
     ("compute.googleapis.com/instance/network/received_bytes_count", "ALIGN_RATE"): 125_000.0,
     ("compute.googleapis.com/instance/network/sent_bytes_count", "ALIGN_RATE"): 250_000.0,
+    ("compute.googleapis.com/instance/disk/write_bytes_count", "ALIGN_RATE"): 375_000.0,
+    ("compute.googleapis.com/instance/disk/read_bytes_count", "ALIGN_RATE"): 500_000.0,
+    ("cloudsql.googleapis.com/database/cpu/utilization", "ALIGN_MEAN"): 0.1,
+    ("cloudsql.googleapis.com/database/cpu/utilization", "ALIGN_MAX"): 0.3,
+    ("cloudsql.googleapis.com/database/cpu/reserved_cores", "ALIGN_MEAN"): 8.0,
+    ("cloudsql.googleapis.com/database/memory/usage", "ALIGN_MEAN"): 6 * GIB,
+    ("cloudsql.googleapis.com/database/memory/usage", "ALIGN_MAX"): 7 * GIB,
+    ("cloudsql.googleapis.com/database/memory/quota", "ALIGN_MEAN"): 32 * GIB,
+    ("cloudsql.googleapis.com/database/disk/bytes_used", "ALIGN_MEAN"): 40 * GIB,
+    ("cloudsql.googleapis.com/database/disk/quota", "ALIGN_MEAN"): 100 * GIB,
+    ("cloudsql.googleapis.com/database/network/received_bytes_count", "ALIGN_RATE"): 125_000.0,
+    ("cloudsql.googleapis.com/database/network/sent_bytes_count", "ALIGN_RATE"): 125_000.0,
 }
-"""What a machine of 4 cores and 16 GiB does all of that day."""
+"""What a machine of 4 cores and 16 GiB, its disk and a database of 8 cores do all of that day."""
 
 
 def compute(asked: Asked) -> Reply:
@@ -33,6 +45,12 @@ def compute(asked: Asked) -> Reply:
         machine = {
             "name": "web-1", "zone": f"{url}/zones/{ZONE}", "labels": {"service": "shop"},
             "machineType": f"{url}/zones/{ZONE}/machineTypes/e2-standard-4",
+            "disks": [
+                {
+                    "deviceName": "persistent-disk-0", "diskSizeGb": "100",
+                    "source": f"{url}/zones/{ZONE}/disks/web-1-data",
+                }
+            ],
         }  # fmt: skip
         items = {f"zones/{ZONE}": {"instances": [machine]}, "zones/us-east1-b": {"warning": {}}}
         return Reply(200, {"items": items})
@@ -59,12 +77,20 @@ def time_series(request: Any, machine: str = "web-1") -> Any:
             interval = monitoring_v3.TimeInterval(start_time=at - step, end_time=at)
             points.append(monitoring_v3.Point(interval=interval, value={"double_value": amount}))
         at -= step
+    about: dict[str, Any] = {
+        "metric": {"type": "m", "labels": {}},
+        "resource": {"type": "gce_instance", "labels": {"zone": ZONE, "project_id": "shop"}},
+        "metadata": {"system_labels": {"name": machine}},
+    }
+    if "/instance/disk/" in request.filter:
+        about["metric"]["labels"]["device_name"] = "persistent-disk-0"
+    if "cloudsql" in request.filter:
+        labels = {"region": "europe-west3", "project_id": "shop", "database_id": "shop:orders"}
+        about = {"metric": {"type": "m"}, "resource": {"type": "cloudsql_database", "labels": labels}}
     return monitoring_v3.ListTimeSeriesResponse(
         time_series=[
             {
-                "metric": {"type": "m"},
-                "resource": {"type": "gce_instance", "labels": {"zone": ZONE, "project_id": "shop"}},
-                "metadata": {"system_labels": {"name": machine}},
+                **about,
                 "points": points,
             }
         ]
@@ -80,7 +106,10 @@ def monitoring(reply: Any = time_series) -> Iterator[str]:
     from google.cloud import monitoring_v3
 
     def answer(request: Any, context: Any) -> Any:
-        return reply(request)
+        try:
+            return reply(request)
+        except LookupError as error:
+            context.abort(grpc.StatusCode.NOT_FOUND, str(error))
 
     handler = grpc.unary_unary_rpc_method_handler(
         answer,

@@ -38,35 +38,79 @@ def test_amounts_peaks_and_capacities(source: Gcp) -> None:
     batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
     assert sum(batch.rejected.height for batch in batches) == 0
     samples = pl.concat(batch.samples for batch in batches)
-    assert samples.height == 4 * 12
+    assert samples.height == (4 + 2 + 5) * 12
     assert (samples["ts"].min(), samples["ts"].max()) == (START, START + timedelta(minutes=55))
     found = {
-        row["metric"]: (row["value"], row["value_max"], row["capacity"])
+        (row["resource"], row["metric"]): (row["value"], row["value_max"], row["capacity"])
         for row in samples.filter(pl.col("ts") == START).iter_rows(named=True)
     }
     assert found == {
-        "cpu": (1.0, 2.0, 4.0),
-        "memory": (4.0, 6.0, 16.0),
-        "network_in": (pytest.approx(1.0), None, None),
-        "network_out": (pytest.approx(2.0), None, None),
+        ("web-1", "cpu"): (1.0, 2.0, 4.0),
+        ("web-1", "memory"): (4.0, 6.0, 16.0),
+        ("web-1", "network_in"): (pytest.approx(1.0), None, None),
+        ("web-1", "network_out"): (pytest.approx(2.0), None, None),
+        # written goes in, read comes out
+        ("web-1-data", "network_in"): (pytest.approx(3.0), None, None),
+        ("web-1-data", "network_out"): (pytest.approx(4.0), None, None),
+        # 10 % of 8 cores
+        ("orders", "cpu"): (pytest.approx(0.8), pytest.approx(2.4), 8.0),
+        ("orders", "memory"): (6.0, 7.0, 32.0),
+        ("orders", "storage"): (40.0, None, 100.0),
+        ("orders", "network_in"): (pytest.approx(1.0), None, None),
+        ("orders", "network_out"): (pytest.approx(1.0), None, None),
     }
 
 
 def test_inventory(source: Gcp) -> None:
     inventory = source.inventory()
-    (row,) = inventory.resources.iter_rows(named=True)
-    assert (row["resource"], row["kind"], row["service"], row["site"], row["instance_type"]) == (
-        "web-1", "vm", "shop", ZONE, "e2-standard-4",
-    )  # fmt: skip
-    assert inventory.capacities.rows() == [("web-1", "cpu", 4.0), ("web-1", "memory", 16.0)]
+    machine, disk = inventory.resources.iter_rows(named=True)
+    assert (
+        machine["resource"],
+        machine["kind"],
+        machine["service"],
+        machine["site"],
+        machine["instance_type"],
+    ) == ("web-1", "vm", "shop", ZONE, "e2-standard-4")
+    assert (disk["resource"], disk["kind"], disk["service"]) == ("web-1-data", "volume", "shop")
+    sizes = inventory.capacities.select("resource", "metric", "capacity").rows()
+    assert sizes == [
+        ("web-1", "cpu", 4.0), ("web-1", "memory", 16.0), ("web-1-data", "storage", 100.0),
+    ]  # fmt: skip
+
+
+def test_databases_that_reported_lately_are_in_the_inventory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "tests.unit.ingest.gcp_replies.START",
+            datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3),
+        )
+        with cloud() as settings:
+            rows = Gcp(**settings, services=("sql",)).inventory().resources.rows(named=True)
+    assert [(row["resource"], row["kind"], row["site"]) for row in rows] == [
+        ("orders", "database", "europe-west3")
+    ]
+
+
+def test_a_metric_that_nobody_ever_reported_is_no_error() -> None:
+    def reply(request: Any) -> Any:
+        if "agent.googleapis.com" in request.filter:
+            raise LookupError("Cannot find metric(s) that match type")
+        return time_series(request)
+
+    with cloud(reply) as settings:
+        samples = pl.concat(batch.samples for batch in Gcp(**settings, services=("compute",)).pull(HOUR))
+    assert set(samples["metric"]) == {"cpu", "network_in", "network_out"}
 
 
 def test_a_machine_that_is_gone_is_rejected_not_dropped() -> None:
     with cloud(lambda request: time_series(request, "deleted")) as settings:
-        batches = list(Gcp(**settings).pull(HOUR))
+        batches = list(Gcp(**settings, services=("compute", "disks")).pull(HOUR))
     assert sum(batch.samples.height for batch in batches) == 0
-    assert batches[0].rejected["raw"].to_list() == [
-        f"compute.googleapis.com/instance/cpu/utilization {ZONE}/deleted: 12 points"
+    assert batches[0].rejected.select("reason", "raw").rows() == [
+        (
+            "the machine is not there any more",
+            f"compute.googleapis.com/instance/cpu/utilization {ZONE}/deleted: 12 points",
+        )
     ]
 
 
@@ -99,6 +143,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ({"projects": ()}, "none is named"),
         ({"projects": ("a",), "step": "90s"}, "whole minutes"),
         ({"projects": ("a",), "history_days": 0.0}, "not above 0"),
+        ({"projects": ("a",), "services": ("disk",)}, "did you mean 'disks'"),
     ):
         with pytest.raises(ConfigError, match=message):
             Gcp(**settings)  # type: ignore[arg-type]
