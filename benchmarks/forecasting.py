@@ -6,7 +6,7 @@ cutoff and then woke would otherwise outweigh all others. Slots that were not re
 naives get bands from their own errors at eight past cutoffs. Named models run on a fixed random subset, with
 ours on the same.
 
-usage: python -m benchmarks.forecasting [--quick] [--subset N] [--speed-only]
+usage: python -m benchmarks.forecasting [--quick] [--subset N] [--only TEXT] [--no-speed | --speed-only]
 """
 
 from __future__ import annotations
@@ -158,13 +158,18 @@ def main() -> None:
         "--quick", action="store_true", help="two sets, no named models, 512 series for speed"
     )
     parser.add_argument("--subset", type=int, default=4, help="series per set for the named models; 0 = none")
-    parser.add_argument("--speed-only", action="store_true", help="no accuracy")
+    parser.add_argument("--only", default="", help="only sets whose name contains this, e.g. Bitbrains")
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument("--speed-only", action="store_true", help="no accuracy")
+    speed.add_argument("--no-speed", action="store_true", help="accuracy only")
     asked = parser.parse_args()
     began = time.perf_counter()
     verdicts = []
     if not asked.speed_only:
         print("# Hourly forecasts")
         for of in hourly_sets(asked.quick):
+            if asked.only.lower() not in of.name.lower():
+                continue
             lines = {name: scored(of, maker(name, of)) for name in ("fleet", *NAIVES)}
             print_lines(of, lines)
             if of.season:
@@ -175,14 +180,13 @@ def main() -> None:
                 _named(of, asked.subset)
         print("\n## Against the best naive\n")
         print("\n".join(f"* {line}" for line in verdicts))
-    speed_tables(asked.quick)
+    if not asked.no_speed:
+        speed_tables(asked.quick)
     print(f"\n{time.perf_counter() - began:.0f} s in all")
 
 
 def _named(of: HourlySet, subset: int) -> None:
     """The named models and ours on the same few series, newest fold only."""
-    if of.horizon > 48:
-        return
     newest = HourlySet(of.name, of.panel, of.horizon, of.offsets[:1], of.season)
     usable = np.flatnonzero(next(newest.folds())[3])
     rows = np.sort(np.random.default_rng(20261122).choice(usable, min(subset, usable.size), replace=False))

@@ -233,6 +233,28 @@ def test_quantiles_hold_what_they_promise_on_the_slots_that_follow() -> None:
     assert inside.mean() == pytest.approx(0.8, abs=0.06)
 
 
+def test_growing_demand_with_a_business_week_goes_on_growing_with_its_week() -> None:
+    """Six of 60 series grow by 0.8 % of their newest level a day; weekends stand at a quarter."""
+    rng = np.random.default_rng(3)
+    slot = np.arange(2160 + 336)
+    hour, workday = slot % 24, slot // 24 % 7 < 5
+    shape = 0.25 + 0.75 * workday * np.exp(-0.5 * ((hour - 13) / 4) ** 2)
+    growth = np.where(np.arange(60) < 6, 0.008, 0.0)[:, None]
+    truth = rng.uniform(20, 80, (60, 1)) * (1 + growth * (slot / 24 - 90)) * shape
+    demand = truth * np.exp(rng.normal(0, 0.03, truth.shape))
+    made = Fleet().forecast(panel_of(demand[:, :2160]), 336, LEVELS)
+    came, growing = truth[:, 2160:], slice(0, 6)
+    last_week = np.tile(demand[growing, 2160 - 168 : 2160], (1, 2))
+    error = np.abs(made.at(0.5)[growing] - came[growing]).mean()
+    assert error < 0.5 * np.abs(last_week - came[growing]).mean()
+    second = made.at(0.5)[growing, 168:].mean() / came[growing, 168:].mean()
+    assert second == pytest.approx(1.0, abs=0.03), "last week would be 11 % too low"
+    inside = (demand[growing, 2160:] >= made.at(0.1)[growing]) & (
+        demand[growing, 2160:] <= made.at(0.9)[growing]
+    )
+    assert inside.mean() > 0.75
+
+
 def test_fan_out_over_processes_changes_nothing() -> None:
     history = panel_of(seasonal(fanout.PARTITION + 300, 100))
     assert len(fanout.partitions(history)) > 1
