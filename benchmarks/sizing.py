@@ -5,7 +5,7 @@ of the last 24 hours; allocated is the mean over machine-weeks of size / provisi
 share of reported hours whose highest demand exceeds the size. The rules are 4 windows x 6 percentiles x 15
 margins of the hourly maxima, the best of them chosen in hindsight at each breach. Frontiers have one choice
 in hindsight on both sides (the rule; our price); the calibration table has none. How our estimates are
-combined, the margin and the grid were chosen on holds that begin on days 21 to 35, which end before day 42.
+combined, the margin and the grid were chosen on holds that begin on days 14 to 35, which end before day 42.
 
 usage: python -m benchmarks.sizing
 """
@@ -23,14 +23,27 @@ from data.panel import Panel
 from data.series import SeriesKey
 from headroom.replay_file import HARD_METRICS, read_hours
 from models.replay.frontier import allocated_at, marginal_frontier, rule_frontier
-from models.replay.replay import replay
+from models.replay.replay import decide, replay
+from models.replay.score import holds, score
 from models.sizing import POLICIES
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
 
 TRACE = Path(__file__).parents[1].parent / "shared" / "data" / "bitbrains_rnd.parquet"
 TARGETS = (0.02, 0.01, 0.005, 0.0025, 0.001)
+WANTED = (0.01, 0.005, 0.0025)
 METRICS = ("cpu", "memory")
+CALIBRATION_HEAD = (
+    "target",
+    "realised",
+    "ratio",
+    "allocated",
+    "best rule there",
+    "against it",
+    "sizes moved",
+    "weeks breached",
+    "overshoot",
+)
 
 
 def main() -> None:
@@ -46,6 +59,7 @@ def main() -> None:
         ours = marginal_frontier(history, Marginal(), hard=hard)
         frontier(history, rules, ours, hard)
         calibration(history, rules, hard)
+        halves(history, hard)
         peers(history, ours, hard)
         month(history, hard)
         small_fleets(history, hard)
@@ -66,25 +80,38 @@ def frontier(history: Panel, rules: pl.DataFrame, ours: pl.DataFrame, hard: bool
 def calibration(history: Panel, rules: pl.DataFrame, hard: bool) -> None:
     """Target against realised, nothing in hindsight; the rule it is compared with is the best at that
     breach."""
-    scores = replay(history, {"marginal": Marginal()}, targets=TARGETS, hard=hard)
+    _table(CALIBRATION_HEAD, _calibrated(history, rules, hard, TARGETS))
+
+
+def halves(history: Panel, hard: bool) -> None:
+    """The same on every second machine and on the others: what luck with the machines is worth."""
+    rows = []
+    for name, first in (("even", 0), ("odd", 1)):
+        half = history.take(range(first, len(history), 2))
+        found = _calibrated(half, rule_frontier(half), hard, WANTED)
+        rows += [[name, *row] for row in found]
+    _table(["half", *CALIBRATION_HEAD], rows)
+
+
+def _calibrated(history: Panel, rules: pl.DataFrame, hard: bool, targets: Sequence[float]) -> list[list[str]]:
+    scores = replay(history, {"marginal": Marginal()}, targets=targets, hard=hard)
     best = allocated_at(rules, scores["breached_hours"].to_list())
     rows = []
-    for score, rule in zip(scores.to_dicts(), best, strict=True):
+    for scored, rule in zip(scores.to_dicts(), best, strict=True):
         rows.append(
             [
-                f"{score['target_breach']:.2%}",
-                f"{score['breached_hours']:.2%}",
-                f"{score['breached_hours'] / score['target_breach']:.2f}",
-                f"{score['allocated']:.3f}",
+                f"{scored['target_breach']:.2%}",
+                f"{scored['breached_hours']:.2%}",
+                f"{scored['breached_hours'] / scored['target_breach']:.2f}",
+                f"{scored['allocated']:.3f}",
                 f"{rule:.3f}",
-                f"{score['allocated'] / rule - 1:+.1%}",
-                f"{score['changes']:.0%}",
-                f"{score['breached_windows']:.0%}",
-                f"{score['worst_overshoot']:.1f}",
+                f"{scored['allocated'] / rule - 1:+.1%}",
+                f"{scored['changes']:.0%}",
+                f"{scored['breached_windows']:.0%}",
+                f"{scored['worst_overshoot']:.1f}",
             ]
         )
-    head = "target,realised,ratio,allocated,best rule there,against it,sizes moved,weeks breached,overshoot"
-    _table(head.split(","), rows)
+    return rows
 
 
 def peers(history: Panel, ours: pl.DataFrame, hard: bool) -> None:
@@ -94,19 +121,19 @@ def peers(history: Panel, ours: pl.DataFrame, hard: bool) -> None:
     scores = replay(history, others, hard=hard)
     took = time.perf_counter() - begun
     rows = []
-    for score in scores.to_dicts():
-        if score["refused"] == 1:
-            rows.append([score["policy"], "refuses this metric", "", "", "", ""])
+    for scored in scores.to_dicts():
+        if scored["refused"] == 1:
+            rows.append([scored["policy"], "refuses this metric", "", "", "", ""])
             continue
-        [same] = allocated_at(ours, [score["breached_hours"]])
+        [same] = allocated_at(ours, [scored["breached_hours"]])
         rows.append(
             [
-                score["policy"],
-                f"{score['allocated']:.3f}",
-                f"{score['breached_hours']:.2%}",
+                scored["policy"],
+                f"{scored['allocated']:.3f}",
+                f"{scored['breached_hours']:.2%}",
                 f"{same:.3f}",
-                f"{same / score['allocated'] - 1:+.0%}",
-                f"{score['changes']:.0%}",
+                f"{same / scored['allocated'] - 1:+.0%}",
+                f"{scored['changes']:.0%}",
             ]
         )
     head = [
@@ -124,10 +151,27 @@ def peers(history: Panel, ours: pl.DataFrame, hard: bool) -> None:
 def month(history: Panel, hard: bool) -> None:
     """Sizes held for 28 days, decided on days 42 to 63: four overlapping months, so little data."""
     settings = {"hold_days": 28, "every_days": 7, "whole": True}
-    best = allocated_at(rule_frontier(history, **settings), TARGETS)  # type: ignore[arg-type]
+    rules = rule_frontier(history, **settings)  # type: ignore[arg-type]
+    best = allocated_at(rules, TARGETS)
     ours = allocated_at(marginal_frontier(history, Marginal(), hard=hard, **settings), TARGETS)  # type: ignore[arg-type]
     rows = [["best of 360 rules", *_shares(best)], ["marginal", *_shares(ours)], ["", *_changes(ours, best)]]
     _table(["held for 28 days", *(f"{target:.2%}" for target in TARGETS)], rows)
+    windows = holds(history, 42, 28, 7, whole=True)
+    decided = decide(history, Marginal(), windows, WANTED, SizingOptions(hold_days=28, hard=hard))
+    scores = {target: score(sizes, windows) for target, sizes in decided.items()}
+    there = allocated_at(rules, [found.breached_hours for found in scores.values()])
+    _table(
+        ["held for 28 days, target", "ratio", "allocated", "against the best rule there"],
+        [
+            [
+                f"{target:.2%}",
+                f"{found.breached_hours / target:.2f}",
+                f"{found.allocated:.3f}",
+                f"{found.allocated / rule - 1:+.1%}",
+            ]
+            for (target, found), rule in zip(scores.items(), there, strict=True)
+        ],
+    )
 
 
 def small_fleets(history: Panel, hard: bool) -> None:
