@@ -18,7 +18,7 @@ BANDS: tuple[tuple[int, int], ...] = ((1, 7), (8, 28), (29, 90), (91, 365))
 """Days ahead over which errors are pooled."""
 
 _FACTOR_DAYS = (1, 28, 60, 180, 365)
-_FACTORS = (1.0, 1.0, 0.9, 0.65, 0.65)
+_FACTORS = (1.0, 1.0, 0.8, 0.6, 0.6)
 """Usual width of a band over the spread of the paths, by day ahead; measured by `benchmarks/planning.py`."""
 _CENTRE_DAYS = (10, 60)
 _CENTRE_SHARE = 0.9
