@@ -240,6 +240,42 @@ def test_verdicts_change_the_plan_and_the_texts(fleet: Settings) -> None:
     assert said(fleet, "plan", "--left-out") == whole
 
 
+def test_a_change_of_several_resources_is_decided_by_its_name(fleet: Settings, tmp_path: Path) -> None:
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    settings = load(copy / "headroom.toml", environ={})
+    with Snapshot.open(settings.published) as snapshot:
+        kept = snapshot.table("recommendations").filter(
+            (pl.col("action") == "keep") & (pl.col("cost_now") > 10)
+        )
+    first, second = kept.sort("resource")["resource"][:2]
+    goes = pl.col("resource") == first
+    rows = kept.filter(pl.col("resource").is_in([first, second])).with_columns(
+        alternative=pl.lit("shop web: 1 of 2 members fewer"),
+        kind=pl.lit("members"),
+        why=pl.lit("one does for two"),
+        action=pl.when(goes).then(pl.lit("remove_members")).otherwise("action"),
+        to_size=pl.when(goes).then(pl.lit("nothing")).otherwise("to_size"),
+        cost_then=pl.when(goes).then(0).otherwise("cost_then").cast(pl.Decimal(18, 2)),
+        saving=pl.when(goes).then("cost_now").otherwise("saving").cast(pl.Decimal(18, 2)),
+    )
+    with Store.open(settings.store_path) as store:
+        store.replace("alternatives", rows)
+    said(settings, "publish")
+    name = "shop web: 1 of 2 members fewer"
+    whole = said(settings, "plan")
+    assert name in whole and f"{name}: one does for two" in whole
+    assert f"| {first} | remove |" in said(settings, "apply-text").replace("\\", "")
+    assert f"{first}: accept of remove members to nothing kept" in said(settings, "decision", name, "accept")
+    assert [str(one.progress) for one in progress(settings)] == ["pending"]
+    said(settings, "decision", name, "dismiss", "--reason", "the second one is for failover")
+    less = said(settings, "plan", "--left-out")
+    assert f"not {name}: dismissed: the second one is for failover" in less
+    assert f"| {first} | remove |" not in said(settings, "apply-text").replace("\\", "")
+    unknown = headroom(settings, "decision", "shop web: 1 of 3", "accept")
+    assert unknown.returncode == 2 and name in unknown.stderr
+
+
 def test_texts_are_read_by_their_own_formats(fleet: Settings) -> None:
     done = {
         form: headroom(fleet, "apply-text", "--format", form)
