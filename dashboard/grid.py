@@ -27,7 +27,10 @@ def words(field: str, title: str, width: int = 130, **more: Any) -> dict[str, An
 
 def because(field: str, title: str, least: int = 220, **more: Any) -> dict[str, Any]:
     """A column of sentences that takes the room the others leave; two lines of it are seen, all on hover."""
-    return words(field, title, least, flex=1, minWidth=least, cellClass="sentence", **more)
+    told = {"function": "sentence(params.value)"}
+    return words(
+        field, title, least, flex=1, minWidth=least, cellClass="sentence", valueFormatter=told, **more
+    )
 
 
 def hidden(field: str, title: str) -> dict[str, Any]:

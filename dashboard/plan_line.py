@@ -38,6 +38,8 @@ def plan_line(
     reasons: dict[str, int] = {}
     for one in plan.left_out:
         why = one.because.partition(":")[0].partition(" until")[0]
+        if why.startswith("conflicts with"):
+            why = "better done otherwise"
         reasons[why] = reasons.get(why, 0) + 1
     if reasons:
         left = text.listing([f"{count:,} ({why})" for why, count in sorted(reasons.items())], 4)

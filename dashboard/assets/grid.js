@@ -41,6 +41,8 @@
     const day = new Date(`${String(value).slice(0, 10)}T00:00:00Z`);
     return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   };
+  // No line begins with a lonely per cent sign.
+  functions.sentence = (value) => (none(value) ? "–" : String(value).replace(/ %/g, "\u00a0%"));
   functions.due = (row) => (!row || none(row.buy_by) ? "–" : row.due);
   functions.byUrgency = (a, b) => ORDER.indexOf(a) - ORDER.indexOf(b);
   functions.stateWord = (row) => STATES[row && row.status] || "";
