@@ -1,10 +1,10 @@
-"""Azure Monitor: CPU, memory and network of virtual machines, and what there is. The extra `azure`."""
+"""Azure Monitor: virtual machines, disks, SQL databases, and their sizes. The extra `azure`."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,35 +16,40 @@ import polars as pl
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.frames import SAMPLE_SCHEMA, Batch, Inventory
 from data.series import Metric, Window
+from ingest.azure_measures import KINDS, Kind, Measure, Reading
+from ingest.from_table import instead
 from ingest.http import secret
 from ingest.pieces import rejections
 from ingest.polled import Polled, inventory_of, one_line
 from ingest.source import Source
 
-NAMESPACE = "Microsoft.Compute/virtualMachines"
-MACHINES_AT_ONCE = 50
+RESOURCES_AT_ONCE = 50
 """That the batch API takes in one request."""
 SLOTS_AT_ONCE = 288
 """Intervals to ask for in one request: a day of 5 minutes."""
 
-_CPU, _FREE, _IN, _OUT = "Percentage CPU", "Available Memory Bytes", "Network In Total", "Network Out Total"
 _RETRIES = 2
 """Of one request, by the clients; the job tries the whole pull again."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DISKS, _SERVERS = "Microsoft.Compute/disks", "Microsoft.Sql/servers"
+_VERSIONS = {_DISKS: "2023-04-02", _SERVERS: "2021-11-01"}
+"""Of the resource manager's interface to them."""
+_BY_CORES = ("GP_", "BC_", "HS_")
+"""How sizes of databases start that are sold by cores."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A virtual machine."""
+class Item:
+    """A resource."""
 
     identity: str
     """Its resource ID."""
     name: str
     region: str
-    type: str
-    cores: float | None
-    memory_gib: float | None
-    tags: dict[str, str]
+    type: str | None
+    tags: Mapping[str, str]
+    sizes: Mapping[str, float]
+    """By metric, in our units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ class Azure(Polled):
     """Their IDs."""
     token_variable: str = ""
     """Environment variable with an access token; "" = whatever azure-identity finds."""
+    services: tuple[str, ...] = ("vm", "disks", "sql")
+    """vm, disks, sql."""
     service_tag: str = "service"
-    """Tag that names the service a machine belongs to."""
+    """Tag that names the service a resource belongs to."""
     management_url: str = "https://management.azure.com"
     """Of the resource manager, e.g. of a sovereign cloud."""
     metrics_url: str = "https://{region}.metrics.monitor.azure.com"
@@ -69,6 +76,9 @@ class Azure(Polled):
     def __post_init__(self) -> None:
         if not self.subscriptions:
             raise ConfigError("subscriptions: none is named")
+        for name in self.services:
+            if name not in KINDS:
+                raise ConfigError(f"services: no service {name!r}{instead(name, KINDS)}")
         Polled.__post_init__(self)
         if self.step_seconds not in (60, 300, 900, 1_800, 3_600):
             raise ConfigError(f"step: {self.step} is none of 1m, 5m, 15m, 30m, 1h")
@@ -81,40 +91,46 @@ class Azure(Polled):
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
         asked = self.asked(window)
         for subscription in self.subscriptions:
-            by_region: dict[str, list[Machine]] = {}
-            for machine in self._machines(subscription):
-                by_region.setdefault(machine.region, []).append(machine)
-            for region, machines in sorted(by_region.items()):
-                client = self._metrics_client(region)
-                for start in range(0, len(machines), MACHINES_AT_ONCE):
-                    some = machines[start : start + MACHINES_AT_ONCE]
-                    for at, until in asked.parts(SLOTS_AT_ONCE, region):
-                        yield self._batch(client, region, some, at, until)
+            for service, items in self._items(subscription).items():
+                by_region: dict[str, list[Item]] = {}
+                for item in items:
+                    by_region.setdefault(item.region, []).append(item)
+                for region, of_region in sorted(by_region.items()):
+                    client = self._metrics_client(region)
+                    for start in range(0, len(of_region), RESOURCES_AT_ONCE):
+                        some = of_region[start : start + RESOURCES_AT_ONCE]
+                        for at, until in asked.parts(SLOTS_AT_ONCE, region):
+                            yield self._batch(client, region, KINDS[service], some, at, until)
 
     def inventory(self) -> Inventory:
-        """The machines of all subscriptions with their sizes."""
-        machines = [machine for one in self.subscriptions for machine in self._machines(one)]
+        """What there is in all subscriptions, with its sizes."""
+        items = [
+            (KINDS[service].kind, item)
+            for subscription in self.subscriptions
+            for service, some in self._items(subscription).items()
+            for item in some
+        ]
         resources = [
             {
-                "resource": one.name, "kind": "vm", "service": one.tags.get(self.service_tag),
+                "resource": one.name, "kind": kind, "service": one.tags.get(self.service_tag),
                 "provider": "azure", "site": one.region, "instance_type": one.type,
                 "labels": json.dumps({**one.tags, "id": one.identity}, sort_keys=True),
             }
-            for one in machines
+            for kind, one in items
         ]  # fmt: skip
         sizes = [
             {"resource": one.name, "metric": str(metric), "capacity": amount}
-            for one in machines
-            for metric, amount in ((Metric.CPU, one.cores), (Metric.MEMORY, one.memory_gib))
-            if amount is not None
+            for _, one in items
+            for metric, amount in one.sizes.items()
         ]
         return inventory_of(resources, sizes)
 
-    def _machines(self, subscription: str) -> list[Machine]:
+    def _items(self, subscription: str) -> dict[str, list[Item]]:
+        """What there is of each service that is asked for."""
         with _explained(self.management_url):
             from azure.mgmt.compute import ComputeManagementClient
 
-            client = ComputeManagementClient(
+            client: Any = ComputeManagementClient(
                 self._credential(),
                 subscription,
                 base_url=self.management_url,
@@ -123,23 +139,76 @@ class Azure(Polled):
                 read_timeout=self.timeout,
                 retry_total=_RETRIES,
             )
-            options = _options(self.management_url)
-            found = list(client.virtual_machines.list_all(**options))
-            sizes: dict[tuple[str, str], tuple[float, float]] = {}
-            for region in {one.location for one in found}:
-                for size in client.virtual_machine_sizes.list(region, **options):
-                    if size.name and size.number_of_cores and size.memory_in_mb:
-                        amounts = float(size.number_of_cores), size.memory_in_mb / 1024
-                        sizes[region, size.name] = amounts
-            machines = []
-            for one in found:
-                type_of = str(one.hardware_profile.vm_size)
-                cores, memory = sizes.get((one.location, type_of), (None, None))
-                tags = dict(one.tags or {})
-                machines.append(
-                    Machine(str(one.id), str(one.name), one.location, type_of, cores, memory, tags)
-                )
-            return machines
+            listing: dict[str, Callable[[], list[Item]]] = {
+                "vm": lambda: self._machines(client),
+                "disks": lambda: self._disks(client, subscription),
+                "sql": lambda: self._databases(client, subscription),
+            }
+            return {service: listing[service]() for service in self.services}
+
+    def _machines(self, client: Any) -> list[Item]:
+        options = _options(self.management_url)
+        found = list(client.virtual_machines.list_all(**options))
+        sizes: dict[tuple[str, str], dict[str, float]] = {}
+        for region in {one.location for one in found}:
+            for size in client.virtual_machine_sizes.list(region, **options):
+                if size.name and size.number_of_cores and size.memory_in_mb:
+                    amounts = {
+                        Metric.CPU: float(size.number_of_cores),
+                        Metric.MEMORY: size.memory_in_mb / 1024,
+                    }
+                    sizes[region, size.name] = {str(metric): amount for metric, amount in amounts.items()}
+        machines = []
+        for one in found:
+            type_of = str(one.hardware_profile.vm_size)
+            held = sizes.get((one.location, type_of), {})
+            tags = dict(one.tags or {})
+            machines.append(Item(str(one.id), str(one.name), one.location, type_of, tags, held))
+        return machines
+
+    def _disks(self, client: Any, subscription: str) -> list[Item]:
+        found = []
+        for one in self._listed(client, f"/subscriptions/{subscription}/providers/{_DISKS}", _DISKS):
+            about = one.get("properties") or {}
+            sizes: dict[str, float] = {}
+            if about.get("diskSizeGB"):
+                sizes[Metric.STORAGE] = float(about["diskSizeGB"])
+            if about.get("diskMBpsReadWrite"):
+                flow = float(about["diskMBpsReadWrite"]) * 8
+                sizes |= {Metric.NETWORK_IN: flow, Metric.NETWORK_OUT: flow}
+            type_of = (one.get("sku") or {}).get("name")
+            found.append(Item(one["id"], one["name"], one["location"], type_of, one.get("tags") or {}, sizes))
+        return found
+
+    def _databases(self, client: Any, subscription: str) -> list[Item]:
+        found = []
+        servers = f"/subscriptions/{subscription}/providers/{_SERVERS}"
+        for server in self._listed(client, servers, _SERVERS):
+            for one in self._listed(client, f"{server['id']}/databases", _SERVERS):
+                if one["name"] == "master":  # belongs to the server
+                    continue
+                about, sku = one.get("properties") or {}, one.get("sku") or {}
+                sizes: dict[str, float] = {}
+                if about.get("maxSizeBytes"):
+                    sizes[Metric.STORAGE] = float(about["maxSizeBytes"]) / 2**30
+                if str(sku.get("name", "")).startswith(_BY_CORES) and sku.get("capacity"):
+                    sizes[Metric.CPU] = float(sku["capacity"])
+                name = f"{server['name']}/{one['name']}"
+                tags = one.get("tags") or {}
+                found.append(Item(one["id"], name, one["location"], sku.get("name"), tags, sizes))
+        return found
+
+    def _listed(self, client: Any, path: str, of: str) -> Iterator[dict[str, Any]]:
+        """Every resource of a list, page by page."""
+        from azure.core.rest import HttpRequest
+
+        url = f"{self.management_url.rstrip('/')}{path}?api-version={_VERSIONS[of]}"
+        while url:
+            reply = client.send_request(HttpRequest("GET", url), **_options(self.management_url))
+            reply.raise_for_status()
+            page = reply.json()
+            yield from page["value"]
+            url = page.get("nextLink") or ""
 
     def _metrics_client(self, region: str) -> Any:
         url = self.metrics_url.format(region=region)
@@ -154,67 +223,68 @@ class Azure(Polled):
                 retry_total=_RETRIES,
             )
 
-    def _batch(self, client: Any, region: str, machines: list[Machine], start: int, end: int) -> Batch:
+    def _batch(self, client: Any, region: str, kind: Kind, items: list[Item], start: int, end: int) -> Batch:
         """The intervals from start to end, epoch seconds."""
         url = self.metrics_url.format(region=region)
         with _explained(url):
             results = client.query_resources(
-                resource_ids=[one.identity for one in machines],
-                metric_namespace=NAMESPACE,
-                metric_names=[_CPU, _FREE, _IN, _OUT],
+                resource_ids=[one.identity for one in items],
+                metric_namespace=kind.namespace,
+                metric_names=[one.name for one in kind.measures],
                 timespan=(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)),
                 granularity=timedelta(seconds=self.step_seconds),
                 aggregations=["Average", "Maximum", "Minimum", "Total"],
                 **_options(url),
             )
-            rows, bad = self._rows(results, machines, start, end)
+            rows, bad = self._rows(results, kind, items, start, end)
         samples = pl.DataFrame(rows, schema=SAMPLE_SCHEMA, orient="row")
         return Batch(samples, rejections(url, bad), len(rows) + len(bad))
 
     def _rows(
-        self, results: Any, machines: list[Machine], start: int, end: int
+        self, results: Any, kind: Kind, items: list[Item], start: int, end: int
     ) -> tuple[list[tuple[Any, ...]], list[tuple[int | None, str, str | None]]]:
-        known = {one.identity.casefold(): one for one in machines}
+        known = {one.identity.casefold(): one for one in items}
+        measures = {one.name: one for one in kind.measures}
         rows: list[tuple[Any, ...]] = []
         bad: list[tuple[int | None, str, str | None]] = []
         for result in results:
             for metric in result.metrics:
                 for series in metric.timeseries:
                     for point in series.data:
-                        machine = known[_owner(metric.id)]
+                        item = known[_owner(metric.id)]
                         if start <= point.timestamp.timestamp() < end:
-                            row = self._row(machine, metric.name, point)
+                            row = self._row(item, measures[metric.name], point)
                             if row is not None:
                                 rows.append(row)
                 if not metric.timeseries and getattr(metric, "error_code", None) not in (None, "Success"):
                     bad.append((None, f"Azure Monitor answers {metric.error_code}", metric.id))
         return rows, bad
 
-    def _row(self, machine: Machine, name: str, point: Any) -> tuple[Any, ...] | None:
-        """A sample; None where nothing was reported, or what is free of an unknown size."""
-        at = point.timestamp.astimezone(UTC)
-        if name == _CPU and point.average is not None:
-            # The inventory knows of which size at that time.
-            return at, machine.name, "cpu", point.average, point.maximum, None, "%"
-        if name == _FREE and point.average is not None and machine.memory_gib is not None:
-            # The least that was free is the most that was used.
-            mean, peak = (
-                None if free is None else machine.memory_gib - free / 2**30
-                for free in (point.average, point.minimum)
-            )
-            return at, machine.name, "memory", mean, peak, machine.memory_gib, "GiB"
-        if name in (_IN, _OUT) and point.total is not None:
-            flow = point.total * 8 / 1e6 / self.step_seconds
-            return (
-                at,
-                machine.name,
-                "network_in" if name == _IN else "network_out",
-                flow,
-                None,
-                None,
-                "Mbit/s",
-            )
-        return None
+    def _row(self, item: Item, measure: Measure, point: Any) -> tuple[Any, ...] | None:
+        """A sample; None where nothing was reported, or nothing that means something without a size."""
+        at, metric = point.timestamp.astimezone(UTC), str(measure.metric)
+        held = item.sizes.get(metric)
+        if measure.sized and held is None:
+            return None
+        mean, most = point.average, point.maximum
+        unit = "B" if measure.reading == Reading.USED else "B/s"
+        match measure.reading:
+            case Reading.SHARE:
+                # The inventory knows of which size at that time.
+                return None if mean is None else (at, item.name, metric, mean, most, None, "%")
+            case Reading.FREE:
+                assert held is not None
+                # The least that was free is the most that was used.
+                mean, most = (
+                    None if free is None else held - free / 2**30 for free in (point.average, point.minimum)
+                )
+                return None if mean is None else (at, item.name, metric, mean, most, held, "GiB")
+            case Reading.TOTAL:
+                if point.total is None:
+                    return None
+                return at, item.name, metric, point.total / self.step_seconds, None, None, unit
+        # What a disk or database may take at most is in the inventory, by its time.
+        return None if mean is None else (at, item.name, metric, mean, most, None, unit)
 
     def _credential(self) -> Any:
         if self.token_variable:

@@ -12,6 +12,8 @@ SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 MACHINE = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/web-1"
 )
+DISK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/disks/web-1-data"
+SERVER = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Sql/servers/shop"
 START = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
 """Of the one day that was measured: lately, so that a first pull need not go back for years."""
 GIB = 2**30
@@ -31,6 +33,29 @@ def answer(asked: Asked) -> Reply:
         return Reply(200, {"value": [machine]})
     if asked.path.endswith("/vmSizes"):
         return Reply(200, {"value": [{"name": "Standard_D4s_v5", "numberOfCores": 4, "memoryInMB": 16_384}]})
+    if asked.path.endswith("/providers/Microsoft.Compute/disks"):
+        disk = {
+            "id": DISK, "name": "web-1-data", "location": "westeurope", "tags": {"service": "shop"},
+            "sku": {"name": "Premium_LRS"}, "properties": {"diskSizeGB": 128, "diskMBpsReadWrite": 100},
+        }  # fmt: skip
+        return Reply(200, {"value": [disk]})
+    if asked.path.endswith("/providers/Microsoft.Sql/servers"):
+        server = {"id": SERVER, "name": "shop", "location": "westeurope", "properties": {}}
+        if asked.query.get("page") == ["2"]:
+            return Reply(200, {"value": [server]})
+        host = asked.headers["host"]
+        return Reply(200, {"value": [], "nextLink": f"http://{host}{asked.path}?api-version=1&page=2"})
+    if asked.path.endswith("/servers/shop/databases"):
+        names = {"master": {"name": "S0", "capacity": 10}, "orders": {"name": "GP_Gen5", "capacity": 4},
+                 "small": {"name": "Basic", "capacity": 5}}  # fmt: skip
+        databases = [
+            {
+                "id": f"{SERVER}/databases/{name}", "name": name, "location": "westeurope", "sku": sku,
+                "properties": {"maxSizeBytes": 32 * GIB},
+            }
+            for name, sku in names.items()
+        ]  # fmt: skip
+        return Reply(200, {"value": databases})
     if asked.path.endswith("/metrics:getBatch"):
         return Reply(
             200,
@@ -49,10 +74,15 @@ def _values(machine: str, query: dict[str, list[str]]) -> dict[str, Any]:
         "Available Memory Bytes": ("Bytes", {"average": 12.0 * GIB, "minimum": 10.0 * GIB}),
         "Network In Total": ("Bytes", {"total": 37_500_000.0}),
         "Network Out Total": ("Bytes", {"total": 75_000_000.0}),
+        "Composite Disk Write Bytes/sec": ("BytesPerSecond", {"average": 375_000.0, "maximum": 500_000.0}),
+        "Composite Disk Read Bytes/sec": ("BytesPerSecond", {"average": 500_000.0, "maximum": 625_000.0}),
+        "cpu_percent": ("Percent", {"average": 10.0, "maximum": 30.0}),
+        "storage": ("Bytes", {"average": 8.0 * GIB, "maximum": 9.0 * GIB}),
     }
+    amounts = {name: amounts[name] for name in query["metricnames"][0].split(",")}
     return {
         "starttime": query["starttime"][0], "endtime": query["endtime"][0], "interval": "PT5M",
-        "namespace": "Microsoft.Compute/virtualMachines", "resourceregion": "westeurope",
+        "namespace": query["metricnamespace"][0], "resourceregion": "westeurope",
         "resourceid": machine,
         "value": [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,33 +40,55 @@ def at(url: str, **settings: Any) -> Azure:
 
 def test_amounts_peaks_and_capacities(source: Azure) -> None:
     sizes = stated_capacities(source.inventory().capacities)
-    (batch,) = (intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR))
-    assert batch.rejected.is_empty() and batch.samples.height == 4 * 12
+    batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
+    assert sum(batch.rejected.height for batch in batches) == 0
+    samples = pl.concat(batch.samples for batch in batches)
+    assert samples.height == (4 + 2 + 3) * 12
     found = {
-        row["metric"]: (row["value"], row["value_max"], row["capacity"])
-        for row in batch.samples.filter(pl.col("ts") == START).iter_rows(named=True)
+        (row["resource"], row["metric"]): (row["value"], row["value_max"], row["capacity"])
+        for row in samples.filter(pl.col("ts") == START).iter_rows(named=True)
     }
     assert found == {
-        "cpu": (1.0, 2.0, 4.0),
-        "memory": (4.0, 6.0, 16.0),
-        "network_in": (pytest.approx(1.0), None, None),
-        "network_out": (pytest.approx(2.0), None, None),
+        ("web-1", "cpu"): (1.0, 2.0, 4.0),
+        ("web-1", "memory"): (4.0, 6.0, 16.0),
+        ("web-1", "network_in"): (pytest.approx(1.0), None, None),
+        ("web-1", "network_out"): (pytest.approx(2.0), None, None),
+        # written goes in, read comes out
+        ("web-1-data", "network_in"): (pytest.approx(3.0), pytest.approx(4.0), None),
+        ("web-1-data", "network_out"): (pytest.approx(4.0), pytest.approx(5.0), None),
+        # 10 % of 4 cores; of a database sold by DTU only the storage is known
+        ("shop/orders", "cpu"): (pytest.approx(0.4), pytest.approx(1.2), 4.0),
+        ("shop/orders", "storage"): (8.0, 9.0, None),
+        ("shop/small", "storage"): (8.0, 9.0, None),
     }
 
 
 def test_a_week_is_asked_day_by_day_and_silence_gives_no_sample(source: Azure) -> None:
-    batches = list(source.pull(Window(START - timedelta(days=3), START + timedelta(days=2))))
+    machines = replace(source, services=("vm",))
+    batches = list(machines.pull(Window(START - timedelta(days=3), START + timedelta(days=2))))
     assert len(batches) == 5
     assert [batch.samples.height for batch in batches] == [0, 0, 0, 4 * 288, 0]
 
 
 def test_inventory(source: Azure) -> None:
     inventory = source.inventory()
-    (row,) = inventory.resources.iter_rows(named=True)
-    assert (row["resource"], row["kind"], row["service"], row["site"], row["instance_type"]) == (
-        "web-1", "vm", "shop", "westeurope", "Standard_D4s_v5",
-    )  # fmt: skip
-    assert inventory.capacities.rows() == [("web-1", "cpu", 4.0), ("web-1", "memory", 16.0)]
+    columns = ("resource", "kind", "service", "site", "instance_type")
+    assert inventory.resources.select(columns).rows() == [
+        ("web-1", "vm", "shop", "westeurope", "Standard_D4s_v5"),
+        ("web-1-data", "volume", "shop", "westeurope", "Premium_LRS"),
+        ("shop/orders", "database", None, "westeurope", "GP_Gen5"),
+        ("shop/small", "database", None, "westeurope", "Basic"),
+    ]
+    assert inventory.capacities.rows() == [
+        ("web-1", "cpu", 4.0),
+        ("web-1", "memory", 16.0),
+        ("web-1-data", "storage", 128.0),
+        ("web-1-data", "network_in", 800.0),
+        ("web-1-data", "network_out", 800.0),
+        ("shop/orders", "storage", 32.0),
+        ("shop/orders", "cpu", 4.0),
+        ("shop/small", "storage", 32.0),
+    ]
 
 
 def broken(status: int, body: Any) -> Callable[[Asked], Reply]:
@@ -105,7 +128,12 @@ def test_a_token_does_not_leave_the_machine_unencrypted() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"step": "2m"}, "none of 1m"), ({"history_days": 0.0}, "not above 0"), ({"settle": "x"}, "settle")],
+    [
+        ({"services": ("disk",)}, "did you mean 'disks'"),
+        ({"step": "2m"}, "none of 1m"),
+        ({"history_days": 0.0}, "not above 0"),
+        ({"settle": "x"}, "settle"),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
