@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import polars as pl
 import pytest
+
+# Nothing here is timed: a busy machine is no fault of the program.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # One BLAS thread per process, before numpy is imported: as the program does, and bytes compare only then.
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
