@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import polars as pl
 
-from data.errors import ConfigError
+from data.errors import ConfigError, SourceError
 from ingest.blocks import LINE_LIMIT, blocks
 from ingest.delimited import WHITESPACE, Delimited, read_delimited
 from ingest.distant import Place, matching, place_of
@@ -87,14 +88,29 @@ class Format:
         return _ENDINGS.get(Path(bare).suffix.lower(), "csv")
 
 
-def addresses(pattern: str, how: Format) -> list[str]:
-    """Addresses in an object store that a pattern stands for; Parquet's reader takes patterns itself.
+def files_of(patterns: Sequence[str], how: Format) -> list[str]:
+    """The files and addresses that patterns (* and ** as in a shell) stand for, each once, folders left out.
 
     Raises:
-        SourceError: nothing matches.
-        SourceUnavailable: the store does not answer.
+        SourceError: a pattern matches nothing.
+        SourceUnavailable: an object store does not answer.
     """
-    return [pattern] if how.kind_of(pattern) == "parquet" else matching(pattern, how.storage)
+    found: list[str] = []
+    for pattern in patterns:
+        if "://" in pattern:
+            # Parquet's reader takes patterns itself.
+            parquet = how.kind_of(pattern) == "parquet"
+            found.extend([pattern] if parquet else matching(pattern, how.storage))
+            continue
+        expanded = str(Path(pattern).expanduser())
+        magic = glob.has_magic(expanded)
+        # Path.glob refuses absolute patterns.
+        matches = sorted(glob.glob(expanded, recursive=True)) if magic else [expanded]  # noqa: PTH207
+        matches = [name for name in matches if not Path(name).is_dir()]
+        if not matches:
+            raise SourceError(f"{pattern}: no file matches")
+        found.extend(matches)
+    return list(dict.fromkeys(found))
 
 
 def check_pattern(name: str, pattern: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,11 +15,11 @@ from data.errors import ConfigError, SourceError
 from data.frames import Batch
 from data.series import Driver, Window
 from ingest.ahead import ahead
-from ingest.all_or_nothing import all_or_nothing
+from ingest.all_or_nothing import each_file
 from ingest.blocks import LINE_LIMIT
 from ingest.core_clock import Clock, CoreClock
 from ingest.event_rates import EventRates
-from ingest.file_formats import Format, addresses, check_pattern, read_file
+from ingest.file_formats import Format, check_pattern, files_of, read_file
 from ingest.file_samples import FileSamples
 from ingest.from_table import from_table
 from ingest.layouts import MISSING, Layout, Value, check_value
@@ -158,17 +157,7 @@ class Files:
         files = self.files()
         clock = read_clock(self.core_clock, self.mhz_per_core)
         times = read_time_table(self.time, self._format())
-        errors: list[SourceError] = []
-        for path in files:
-            try:
-                yield from all_or_nothing(self._read(path, window, clock, times))
-            except SourceError as error:
-                errors.append(error)
-        if len(errors) > 1:
-            more = f" (and {len(errors) - 1} more of {len(files)} files cannot be used)"
-            raise type(errors[0])(f"{errors[0]}{more}") from errors[0]
-        if errors:
-            raise errors[0]
+        yield from each_file(files, lambda path: self._read(path, window, clock, times))
 
     def _read(
         self, path: str, window: Window | None, clock: Clock, times: pl.DataFrame | None
@@ -205,20 +194,7 @@ class Files:
 
     def files(self) -> list[str]:
         """The files that the paths stand for. Raises SourceError if there are none."""
-        found: list[str] = []
-        for pattern in self.paths:
-            if "://" in pattern:
-                found.extend(addresses(pattern, self._format()))
-                continue
-            expanded = str(Path(pattern).expanduser())
-            magic = glob.has_magic(expanded)
-            # Path.glob refuses absolute patterns.
-            matches = sorted(glob.glob(expanded, recursive=True)) if magic else [expanded]  # noqa: PTH207
-            matches = [name for name in matches if not Path(name).is_dir()]
-            if not matches:
-                raise SourceError(f"{pattern}: no file matches")
-            found.extend(matches)
-        return list(dict.fromkeys(found))
+        return files_of(self.paths, self._format())
 
     def _format(self) -> Format:
         return Format(

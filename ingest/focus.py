@@ -6,7 +6,6 @@ the same, and to know how far to trust the bill. Only a charge without cost, cur
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,9 +15,9 @@ import polars as pl
 
 from data.billing import summed
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA, MONEY, BillBatch
-from data.errors import ConfigError, SourceError
+from data.errors import ConfigError
 from data.frames import UTC_TIME, empty
-from ingest.file_formats import Format, addresses, read_file
+from ingest.file_formats import Format, files_of, read_file
 from ingest.focus_columns import (
     ENUMERATIONS,
     KNOWN,
@@ -73,18 +72,7 @@ class Bills:
 
     def files(self) -> list[str]:
         """The files that the paths stand for. Raises SourceError if there are none."""
-        found: list[str] = []
-        for pattern in self.paths:
-            if "://" in pattern:
-                found.extend(addresses(pattern, self._format()))
-                continue
-            magic = glob.has_magic(pattern)
-            # Path.glob refuses absolute patterns.
-            matches = sorted(glob.glob(pattern, recursive=True)) if magic else [pattern]  # noqa: PTH207
-            if not matches:
-                raise SourceError(f"{pattern}: no file matches")
-            found.extend(matches)
-        return found
+        return files_of(self.paths, self._format())
 
     def read(self, path: str) -> Iterator[BillBatch]:
         """Yields the charges of one file; raises as `pull` does."""

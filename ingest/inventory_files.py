@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from data.frames import (
     Inventory,
     empty,
 )
-from ingest.file_formats import Format, flat, read_file
+from ingest.file_formats import Format, files_of, flat, read_file
 from ingest.from_table import from_table, instead
 from ingest.inventory_rows import Cells, checked_inventory
 from ingest.kubernetes_objects import kubernetes_inventory
@@ -128,15 +127,7 @@ class InventoryFiles:
         return found
 
     def _paths(self, table: str) -> list[str]:
-        found: list[str] = []
-        for pattern in getattr(self, table):
-            magic = glob.has_magic(pattern)
-            # Path.glob refuses absolute patterns.
-            matches = sorted(glob.glob(pattern, recursive=True)) if magic else [pattern]  # noqa: PTH207
-            if not matches:
-                raise SourceError(f"{pattern}: no file matches")
-            found.extend(matches)
-        return found
+        return files_of(getattr(self, table), Format(separator=self.separator, encoding=self.encoding))
 
     def _cells(self, path: str, table: str) -> Cells:
         """The rows of a file as texts under our names, with what is constant filled in."""

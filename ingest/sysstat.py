@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import re
 import subprocess
@@ -18,7 +17,8 @@ import polars as pl
 from data.errors import ConfigError, SourceError
 from data.frames import SAMPLE_SCHEMA, Batch
 from data.series import UNITS, Metric, Window
-from ingest.file_formats import check_pattern
+from ingest.all_or_nothing import each_file
+from ingest.file_formats import Format, check_pattern, files_of
 from ingest.from_table import from_table
 from ingest.intake import settle
 from ingest.pieces import rejections
@@ -68,24 +68,18 @@ class Sysstat:
         """Yields one batch per host of each file; see `ingest.source.Source`.
 
         cpu counts everything but idle time and waiting for disks, so also what the hypervisor took away: the
-        machine wanted it. memory is what a new program could not have. network is the sum over interfaces.
+        machine wanted it. memory is what a new program could not have. network is the sum over interfaces. A
+        file that cannot be used does not keep the others from being read: the error comes at the end.
         """
-        for path in self.files():
-            reply = _parsed(self._text(path), path)
-            for host in reply:
-                yield self._batch(host, path, window)
+        yield from each_file(self.files(), lambda path: self._read(path, window))
+
+    def _read(self, path: str, window: Window | None) -> Iterator[Batch]:
+        for host in _parsed(self._text(path), path):
+            yield self._batch(host, path, window)
 
     def files(self) -> list[str]:
         """The files that the paths stand for. Raises SourceError if there are none."""
-        found: list[str] = []
-        for pattern in self.paths:
-            magic = glob.has_magic(pattern)
-            # Path.glob refuses absolute patterns.
-            matches = sorted(glob.glob(pattern, recursive=True)) if magic else [pattern]  # noqa: PTH207
-            if not matches:
-                raise SourceError(f"{pattern}: no file matches")
-            found.extend(matches)
-        return found
+        return files_of(self.paths, Format())
 
     @classmethod
     def from_table(cls, table: Mapping[str, object], root: Path | None = None) -> Sysstat:

@@ -142,3 +142,15 @@ def test_several_hosts_and_files(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(reply))
     batches = list(Sysstat((str(tmp_path / "*.json"),)).pull(None))
     assert [batch.samples["resource"][0] for batch in batches] == ["web1", "web2"] * 2
+
+
+def test_a_damaged_file_does_not_keep_the_others_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "1.json").write_text(json.dumps(sysstat_reply(3)))
+    (tmp_path / "2.json").write_text('{"sysstat": {"hosts": 3}}')
+    (tmp_path / "3.json").write_text(json.dumps(sysstat_reply(3)))
+    samples = 0
+    with pytest.raises(SourceError, match=r"2\.json"):
+        for batch in Sysstat((str(tmp_path / "*.json"),)).pull(None):
+            samples += batch.samples.height
+    alone = sum(batch.samples.height for batch in Sysstat((str(tmp_path / "1.json"),)).pull(None))
+    assert samples == 2 * alone > 0
