@@ -35,6 +35,8 @@ _HELD_BACK = 1.0
 _WORKING = 5
 _WEEKS = 4
 _MOST, _LEAST = 20.0, 0.02
+_CLEARLY = 0.95
+"""Holidays by name replace holidays together where they err by so much less."""
 _SIDE_BY_SIDE = 0.8
 """One effect for every closing day gives way to one for each of them where that errs by so much less."""
 
@@ -140,7 +142,7 @@ class _Habit:
         return _Habit(
             np.where(rows, factor, self.factor),
             np.where(rows, 0.0, self.amount),
-            np.where(rows, 0.0, self.scatter),
+            self.scatter,
             self.used | rows,
             np.where(rows, error, self.error),
         )
@@ -198,7 +200,7 @@ class _Judge:
                 foretold[:, found] += count / (count + _HELD_BACK) * (_left_out(own) - held)
             error = _mean(np.abs(actual - usual * np.exp(foretold)))
             with np.errstate(invalid="ignore"):
-                better = self.by_factor & (without > UNUSUAL * self.noise) & (error < best)
+                better = self.by_factor & (without > UNUSUAL * self.noise) & (error < _CLEARLY * best)
             best, share = np.where(better, error, best), share | better
             for name in names:
                 middle = np.zeros(len(ratio)) if not all_of_them.any() else _mean(ratio)
