@@ -181,16 +181,16 @@ def test_bands_end_where_history_and_its_range_do() -> None:
 
 
 def test_ends_move_out_after_the_first_day_and_inner_quantiles_do_not() -> None:
-    levels = (0.025, 0.05, 0.1, 0.5, 0.9, 0.975)
+    levels = (0.025, 0.1, 0.2, 0.5, 0.75, 0.975)
     quantiles = np.tile([40.0, 42.0, 45.0, 50.0, 55.0, 60.0], (1, 168, 1))
     demand = np.full((1, 480), 50.0)
     demand[0, :2] = (20.0, 80.0)
     got = ends_moved_out(batch_of(demand), quantiles, levels)
     np.testing.assert_allclose(got[:, :24], quantiles[:, :24])
     np.testing.assert_allclose(got[:, :, 2:5], quantiles[:, :, 2:5])
-    # From the fourth day on three tenths for the outermost, two thirds of that at 5 %.
+    # From the fourth day on three tenths for the outermost; 10 % lies 4/7 of the way from 20 % to there.
     np.testing.assert_allclose(got[0, 95:, 0], 50 - 1.3 * 10)
-    np.testing.assert_allclose(got[0, 95:, 1], 50 - 1.2 * 8)
+    np.testing.assert_allclose(got[0, 95:, 1], 50 - (1 + 0.3 * (4 / 7) ** 2) * 8)
     np.testing.assert_allclose(got[0, 95:, 5], 50 + 1.3 * 10)
     assert 50 - 1.3 * 10 < got[0, 50, 0] < 40
 
