@@ -47,6 +47,10 @@ class ReadingList:
 
     nameless: dict[str, str] = field(default_factory=dict)
     """Metrics that a recipe uses, with labels of which it cannot make a resource's name."""
+    by_bytes: dict[tuple[bytes, ...], tuple[str, dict[str, str], list[int] | None]] = field(
+        default_factory=dict
+    )
+    """For senders' formats: name, labels and places of a series by its labels as they came."""
     facts: Facts = field(default_factory=Facts)
     """What the series say of their resources besides."""
     _places: list[tuple[int, str, str, int, str, str, float, float | None]] = field(default_factory=list)
@@ -73,15 +77,24 @@ class ReadingList:
         Args:
             kind: gauge, counter or delta; None = what the recipe says.
         """
+        places = self.places_of(name, labels, kind)
+        for at, start, value in points:
+            self.add_at(places, at, start, value)
+
+    def places_of(self, name: str, labels: Mapping[str, str], kind: str | None = None) -> list[int]:
+        """Where readings of a series belong, to be handed to `add_at`; looked up once per series."""
         key = name, json.dumps(labels, sort_keys=True), kind
         if key not in self._known:
             self._known[key] = list(self._looked_up(name, labels, key[1], kind))
-        for place in self._known[key]:
-            self._place += [place] * len(points)
-            for at, start, value in points:
-                self._ts.append(at)
-                self._start.append(start)
-                self._value.append(value)
+        return self._known[key]
+
+    def add_at(self, places: list[int], at: int, start: int | None, value: float) -> None:
+        """Adds one reading: its time and start in microseconds since 1970, and its value."""
+        for place in places:
+            self._place.append(place)
+            self._ts.append(at)
+            self._start.append(start)
+            self._value.append(value)
 
     def frame(self) -> pl.DataFrame:
         """READING_SCHEMA of what was collected, in the order in which it came."""
