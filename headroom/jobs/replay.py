@@ -27,6 +27,7 @@ DEFAULT_DAYS = 28
 """Days replayed when neither the settings nor the command line say how many."""
 LONG_HOLD = 28
 """Sizes are also replayed with a hold of four weeks where at least two such windows fit."""
+OURS = "marginal"
 OUR_TARGETS = (0.01, 0.0025)
 """Breach targets of our policy besides the one in the settings: its curve, and its calibration."""
 
@@ -81,7 +82,7 @@ class ReplayRequest:
 
 def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
     """Replays policies on the stored hours; keeps the scores when the whole fleet was replayed, and with any
-    sizes also the best percentile-and-margin rules in hindsight.
+    sizes also the best percentile-and-margin rules in hindsight, where ours was among them.
 
     Endpoints take part only where the settings size them.
 
@@ -98,7 +99,8 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
     tiers = _tiers(run, request)
     tables: list[pl.DataFrame] = []
     rules: list[pl.DataFrame] = []
-    compared = request.whole_fleet and not request.catalog
+    # The rules are kept for the days on which ours was replayed: they are what ours is compared with.
+    compared = request.whole_fleet and not request.catalog and OURS in policies
     with run.record("replay") as report, run.steps.step("Replay") as advance:
         done, total = 0, len(request.metrics) * (len(policies) + compared)
         for metric in request.metrics:

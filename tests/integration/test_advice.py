@@ -133,12 +133,18 @@ def test_savings_never_exceed_the_cost(fleet: Settings) -> None:
 def test_the_run_replayed_every_policy_per_tier_and_a_new_replay_takes_its_place(fleet: Settings) -> None:
     with Snapshot.open(fleet.published) as snapshot:
         before = snapshot.table("replay_scores")
+        rules = snapshot.table("replay_rules")
     assert set(before["metric"]) == {"cpu", "memory"} and set(before["hold_days"]) == {7}
     assert {"marginal", "vpa", "krr", "compute_optimizer", "azure_advisor", "aria", "kubecost"} <= set(
         before["policy"]
     )
     assert before["tier"].null_count() and before["tier"].drop_nulls().n_unique() >= 2
     assert before.filter(pl.col("policy") == "marginal")["target_breach"].n_unique() == 3
+    tiers = before.select("metric", "tier").unique().sort("metric", "tier")
+    assert rules.select("metric", "tier").unique().sort("metric", "tier").equals(tiers)
+    for _, best in rules.group_by("metric", "tier"):
+        ordered = best.sort("breached_hours")
+        assert ordered["allocated"].is_sorted(descending=True) and best["entity_windows"].n_unique() == 1
     out = fleet.root / "scores.csv"
     text = said(fleet, "replay", "--metric", "cpu", "--policy", "vpa", "--days", "14", "--out", str(out))
     assert "vpa" in text and "marginal" not in text
@@ -146,6 +152,7 @@ def test_the_run_replayed_every_policy_per_tier_and_a_new_replay_takes_its_place
     said(fleet, "publish")
     with Snapshot.open(fleet.published) as snapshot:
         after = snapshot.table("replay_scores")
+        assert snapshot.table("replay_rules").equals(rules), "they belong to the days ours was replayed on"
     own = pl.col("metric").eq("cpu") & pl.col("policy").eq("vpa") & pl.col("tier").is_null()
     kinds = after.filter(own).select("hold_days", "sizes").unique().sort("hold_days").rows()
     assert kinds == [(7, "any"), (28, "catalog")]
