@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from data.errors import ConfigError, StoreUnavailable, UnknownName
-from data.panel import Panel
+from data.panel import DAY, Panel
 from headroom.cluster import fan_out
 from headroom.jobs.forecast import parts_of, subjects
 from headroom.jobs.knowledge import known_of, told
@@ -20,6 +20,7 @@ from models.evaluation.backtest import backtest as score
 from models.features.known import Known, mask_windows
 from models.features.masks import masked
 from models.forecasters import FORECASTERS
+from models.planning.informed import without_labelled
 
 Grain = Literal["hour", "day"]
 _HORIZON: dict[Grain, int] = {"hour": 336, "day": 90}
@@ -69,7 +70,7 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
         known = known_of(run, [panel for _, panel in scopes], horizon * scopes[0][1].step)
         for scope, panel in scopes:
             # What was labelled as not normal is neither learned from nor asked for.
-            asked = _asked(masked(panel, mask_windows(panel, known)), question)
+            asked = _asked(_labelled_out(panel, known), question)
             for model in models:
                 work = partial(_score, model, known, horizon, question.folds)
                 with run.steps.step(f"{model}, {scope}s") as advance:
@@ -89,6 +90,13 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
         )
         report.rows_read = made.height
     return _summary(made)
+
+
+def _labelled_out(panel: Panel, known: Mapping[str, Known]) -> Panel:
+    """A stretch of some hours takes those out, but not the peak of its day."""
+    if panel.step == DAY:
+        return without_labelled(panel, known)
+    return masked(panel, mask_windows(panel, known))
 
 
 def _asked(panel: Panel, question: Question) -> Panel:

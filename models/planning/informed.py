@@ -78,6 +78,15 @@ def inform(
     return Informed(cleaned, outlook, tuple(notes))
 
 
+def without_labelled(history: Panel, known: Mapping[str, Known]) -> Panel:
+    """A daily panel with the days unreported that labels say were not normal."""
+    demand = history.demand.copy()
+    for row, key in enumerate(history.keys):
+        if key.subject in known:
+            _mask(demand[row], history, known[key.subject], key.metric, row, [])
+    return replace(history, demand=demand, peak=np.where(np.isnan(demand), np.nan, history.peak))
+
+
 def _special_days(
     demand: FloatArray,
     history: Panel,

@@ -14,7 +14,7 @@ from models.features.known import Expected, Known, Stretch
 from models.forecasters.planning import Planning
 from models.planning import plan, plan_and_reach
 from models.planning.day_effects import DayEffects
-from models.planning.informed import inform
+from models.planning.informed import inform, without_labelled
 from models.planning.outlook import Outlook
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
@@ -186,6 +186,8 @@ def test_labelled_days_teach_nothing_unless_nothing_is_left() -> None:
     told = inform(of(demand), 10, {"r0": Known(masks=(peak, upkeep, outage))})
     assert np.flatnonzero(np.isnan(told.history.demand[0])).tolist() == [40, 60]
     assert told.notes[0] == (0, "masked", 40, 41, "anomaly (a test); left out")
+    labelled = without_labelled(of(demand), {"r0": Known(masks=(peak, upkeep, outage))})
+    np.testing.assert_array_equal(labelled.demand, told.history.demand)
     for_good = Stretch(Window(START + 70 * DAY, START + 100 * DAY), "outage")
     told = inform(of(demand), 10, {"r0": Known(masks=(for_good,))})
     assert np.isfinite(told.history.demand).all()
