@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -24,6 +24,9 @@ POINTS_LIMIT = 11_000
 """Points per series that the API answers at most."""
 POINTS_AT_ONCE = 400_000
 """Points of all series to ask for at once, to keep replies small on either side."""
+
+NAMES_AT_ONCE = 500
+"""Resources that are asked for by name; more are as well asked for with all others."""
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _PORT = re.compile(r":\d+$")
@@ -93,6 +96,28 @@ class Prometheus(Connection):
         with Http(self) as http:
             for query in self._queries():
                 yield from self._pull_query(http, query, first, end)
+
+    def narrowed(self, resources: Collection[str]) -> Prometheus:
+        """The same source, asking the presets only for these resources, as far as their names tell.
+
+        What is asked for may be more than them, never less.
+        """
+        if len(resources) > NAMES_AT_ONCE:
+            return self
+        found = []
+        for query in (query for name in self.presets for query in PRESETS[name]):
+            label, _, rest = query.resource.removeprefix("{").partition("}")
+            values = sorted({value for name in resources for value in _beginnings(name, rest[:1])})
+            label, ending = (self.instance, "(:[0-9]+)?") if label == "instance" else (label, "")
+            rule = "|".join(re.escape(value) + ending for value in values)
+            quoted = rule.replace("\\", "\\\\").replace('"', '\\"')
+            matcher = f'$where {label}=~"{quoted}", '
+            texts = {
+                name: re.sub(r"\$where ?", matcher.replace("\\", "\\\\"), getattr(query, name))
+                for name in ("demand", "peak", "capacity")
+            }
+            found.append(replace(query, **texts))
+        return replace(self, presets=(), queries=(*found, *self.queries))
 
     def inventory(self) -> Inventory:
         """The resources that report now, by the kind each query says; sizes come with the samples."""
@@ -217,6 +242,14 @@ class Prometheus(Connection):
             schema={"resource": pl.String, "at": pl.List(pl.Int64), column: pl.List(pl.Float64)},
         )
         return frame.explode("at", column, empty_as_null=False), series
+
+
+def _beginnings(name: str, separator: str) -> list[str]:
+    """What may be the first part of a resource's name; the part itself may hold the separator."""
+    if not separator:
+        return [name]
+    parts = name.split(separator)
+    return [separator.join(parts[:count]) for count in range(1, max(len(parts), 2))]
 
 
 def _series(reply: Any, url: str) -> Iterator[tuple[dict[str, str], list[Any]]]:

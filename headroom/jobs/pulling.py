@@ -77,16 +77,20 @@ class Pull:
         window = self._window(mark)
         newest = self._newest_of_series() if mark and window and self.since is None else None
         brought = Loaded()
-        behind: list[datetime] = []
+        behind: dict[str, datetime] = {}
         for batch in self.source.pull(window):
             usable, loaded = self._take(batch, summary)
             if newest is not None and window is not None:
-                behind += _behind(usable.samples, newest, window.start, self._step)
+                for name, since in _behind(usable.samples, newest, window.start - self._step).items():
+                    behind[name] = min(since, behind.get(name, since))
             brought += loaded
             advance(summary.read, 0)
         if behind and window is not None:
             # What is back after a pause may have measured on meanwhile, or left something unsent before.
-            for batch in self.source.pull(Window(self._earliest(min(behind)), window.start)):
+            missed = Window(self._earliest(min(behind.values())), window.start)
+            narrowed = getattr(self.source, "narrowed", None)
+            asked: Source = narrowed(behind.keys()) if narrowed else self.source
+            for batch in asked.pull(missed):
                 self._take(batch, summary)
                 advance(summary.read, 0)
         # Only where nothing before the window is still to come: `--since` may leave a gap.
@@ -181,11 +185,8 @@ def _count(reasons: Counter[str], rejected: pl.Series) -> None:
         reasons[reason if known else "another reason"] += count
 
 
-def _behind(samples: pl.DataFrame, newest: pl.DataFrame, start: datetime, step: timedelta) -> list[datetime]:
-    """From when on series are to be asked for that ended before the window and are back in it."""
+def _behind(samples: pl.DataFrame, newest: pl.DataFrame, start: datetime) -> dict[str, datetime]:
+    """Resources with series that ended before the start and are back, and since when to ask for them."""
     series = samples.select("resource", "metric").unique()
-    back = newest.join(series, on=["resource", "metric"], how="semi")
-    moments: list[datetime] = (
-        back.filter(pl.col("newest") + step < start).select(pl.col("newest").min()).to_series().drop_nulls()
-    ).to_list()
-    return moments
+    back = newest.filter(pl.col("newest") < start).join(series, on=["resource", "metric"], how="semi")
+    return dict(back.group_by("resource").agg(pl.col("newest").min()).iter_rows())

@@ -90,6 +90,32 @@ def test_snmp_exporter(url: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("presets", "names"),
+    [
+        (("node_exporter",), {"web-2"}),
+        (("node_exporter",), {"web-1:/srv"}),
+        (("windows_exporter",), {"win-1:C:", "win-1"}),
+        (("kubernetes",), {"shop/api"}),
+        (("snmp_exporter", "node_exporter"), {"sw-1:Te1/1", "web-1"}),
+    ],
+)
+def test_asking_for_some_resources_gives_all_of_theirs(
+    url: str, presets: tuple[str, ...], names: set[str]
+) -> None:
+    whole = Prometheus(url, presets=presets, requests_per_second=1_000.0)
+    order = ["resource", "metric", "ts"]
+
+    def samples(source: Prometheus) -> pl.DataFrame:
+        return pl.concat(batch.samples for batch in source.pull(WHOLE)).sort(order)
+
+    everything, some = samples(whole), samples(whole.narrowed(names))
+    wanted = pl.col("resource").is_in(list(names))
+    assert some.filter(wanted).equals(everything.filter(wanted)) and some.filter(wanted).height > 0
+    if "node_exporter" in presets:
+        assert some.height < everything.height
+
+
 def test_a_restarted_machine_has_no_rate_above_its_own(url: str) -> None:
     source = Prometheus(url, selector='instance="web-2:9100"', requests_per_second=1_000.0)
     samples = pl.concat(batch.samples for batch in source.pull(WHOLE)).filter(pl.col("metric") == "cpu")
