@@ -128,9 +128,12 @@ def _mask(demand: FloatArray, history: Panel, told: Known, metric: str, row: int
             days = _days(history, event.window, 0.0)
             spoiled += [(day, event.description or "a known event") for day in days]
     at = sorted({day for day, _ in spoiled if np.isfinite(demand[day])})
+    if not at:
+        return
     kept = np.isfinite(demand)
+    since = len(kept) - int(kept.argmax())
     kept[at] = False
-    if not at or not kept[-SILENT_DAYS:].any() or kept.sum() < LEAST_REPORTED * len(kept):
+    if not kept[-SILENT_DAYS:].any() or kept.sum() < LEAST_REPORTED * since:
         return
     demand[at] = np.nan
     what = dict(reversed(spoiled))
@@ -156,7 +159,8 @@ def _settle(
             old, new = float(np.median(before)), float(np.median(after))
             if abs(new - (old * event.factor + event.amount)) >= abs(new - old):
                 continue
-        demand[:first] = demand[:first] * event.factor + event.amount
+        floor = 0.0 if np.nanmin(demand[:first]) >= 0 else -np.inf
+        demand[:first] = np.maximum(demand[:first] * event.factor + event.amount, floor)
         sentence = f"{event.sentence}; what was before counts as if it had been so"
         notes.append((row, "expected", first, history.slots, sentence))
 

@@ -188,6 +188,10 @@ def test_labelled_days_teach_nothing_unless_nothing_is_left() -> None:
     assert told.notes[0] == (0, "masked", 40, 41, "anomaly (a test); left out")
     labelled = without_labelled(of(demand), {"r0": Known(masks=(peak, upkeep, outage))})
     np.testing.assert_array_equal(labelled.demand, told.history.demand)
+    late = demand.copy()
+    late[0, :35] = np.nan
+    told = inform(of(late), 10, {"r0": Known(masks=(peak,))})
+    assert np.isnan(told.history.demand[0, 40]), "what began late is judged from its begin on"
     for_good = Stretch(Window(START + 70 * DAY, START + 100 * DAY), "outage")
     told = inform(of(demand), 10, {"r0": Known(masks=(for_good,))})
     assert np.isfinite(told.history.demand).all()
