@@ -21,7 +21,9 @@ from data.plan import LeftOut, Plan, Proposal
 
 ZERO = Decimal(0)
 
-_BILLION = 10**9
+_TRILLION = 10**12
+_SLACK = 1e-9
+"""Hours by which a risk may exceed the budget: the last digits of a sum of fractions."""
 _ROUNDS = 20
 """Rounds of exchanges at most; fleets settle within three."""
 
@@ -89,7 +91,7 @@ class _Choice:
         """Resource -> name of the proposal that changes it."""
         self._budget, self._per_window = risk_budget, per_window
         self._risk = 0
-        """Of what is taken, in billionths: whole numbers add up the same in any order."""
+        """Of what is taken, in trillionths: whole numbers add up the same in any order."""
         self._in_window: Counter[str] = Counter()
         self._by_saving: list[tuple[Decimal, str]] = []
         """Saving and name of what is taken, the smallest first."""
@@ -155,8 +157,8 @@ class _Choice:
         full = self._per_window is not None and self._in_window[proposal.window or ""] >= self._per_window
         if proposal.window is not None and full:
             return f"window {proposal.window} holds {self._per_window} changes already"
-        risk = (self._risk + _billionths(proposal)) / _BILLION
-        if proposal.risk > 0 and not proposal.required and risk > self._budget:
+        risk = (self._risk + _trillionths(proposal)) / _TRILLION
+        if proposal.risk > 0 and not proposal.required and risk > self._budget + _SLACK:
             return f"would add {proposal.risk:.3g} breached hours a week, over the risk budget"
         return None
 
@@ -166,14 +168,14 @@ class _Choice:
     def _take(self, proposal: Proposal) -> None:
         self.taken[proposal.name] = proposal
         self._holder.update(dict.fromkeys(proposal.resources, proposal.name))
-        self._risk += _billionths(proposal)
+        self._risk += _trillionths(proposal)
         insort(self._by_saving, (_saving(proposal), proposal.name))
         if proposal.window is not None:
             self._in_window[proposal.window] += 1
 
     def _drop(self, proposal: Proposal) -> None:
         del self.taken[proposal.name]
-        self._risk -= _billionths(proposal)
+        self._risk -= _trillionths(proposal)
         del self._by_saving[bisect_left(self._by_saving, (_saving(proposal), proposal.name))]
         if proposal.window is not None:
             self._in_window[proposal.window] -= 1
@@ -181,8 +183,8 @@ class _Choice:
             del self._holder[resource]
 
 
-def _billionths(proposal: Proposal) -> int:
-    return round(proposal.risk * _BILLION)
+def _trillionths(proposal: Proposal) -> int:
+    return round(proposal.risk * _TRILLION)
 
 
 def _saving(proposal: Proposal) -> Decimal:

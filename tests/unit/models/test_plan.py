@@ -7,7 +7,7 @@ from itertools import chain, combinations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from data.plan import Plan, Proposal
 from models.plan import choose
@@ -159,6 +159,7 @@ def test_savings_never_exceed_the_cost_and_nothing_conflicts(
     risks=st.lists(st.floats(0.1, 3), min_size=7, max_size=7),
     budget=st.floats(0, 6),
 )
+@example(savings=[1, 1], risks=[1.0, 0.8369112329473316, 1, 1, 1, 1, 1], budget=0.8369112329473316)
 def test_the_plan_saves_at_least_half_of_the_best_possible(
     savings: list[int], risks: list[float], budget: float
 ) -> None:
