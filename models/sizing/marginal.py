@@ -23,7 +23,7 @@ from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
 from models.sizing.learning import WEEK, learned, past_holds, trials
 from models.sizing.policy import SizingOptions
-from models.sizing.price import PRICES, choices, forecast_breach, price_for, shipped_trial
+from models.sizing.price import PRICES, choices, forecast_breach, least_price, price_for, shipped_trial
 from models.sizing.weighing import Weighing
 
 _CHUNK = 1000
@@ -129,8 +129,10 @@ class Marginal:
         # Summed by name, so that the order of the panel changes no digit.
         counted = [row for row in self._by_name(history) if row not in refusals]
         today = spent[counted].mean(axis=0) if counted else np.zeros(len(PRICES))
-        curve = forecast_breach(today, past, shipped_trial(kind, options.hold_days))
-        price = price_for(options.target_breach, curve)
+        weighty = weight[counted][weight[counted] > 0]
+        usual = float(np.exp(np.log(weighty).mean())) if weighty.size else 1.0
+        curve = forecast_breach(today, past, shipped_trial(kind, options.hold_days, usual))
+        price = price_for(options.target_breach, curve, least_price(weight[counted]))
         at = np.interp(np.log(price), np.log(PRICES), curve)
         optimism = at / max(np.interp(np.log(price), np.log(PRICES), today), 1e-6)
         return Weighing(

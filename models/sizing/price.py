@@ -103,10 +103,16 @@ def trial(
     return Trial(outcomes[rows, levels].mean(axis=1), breach[rows, levels].mean(axis=1), len(rows))
 
 
-def shipped_trial(kind: str, hold_days: int = 7) -> Trial:
-    """What prices did elsewhere; `kind` is cpu or memory, `resources` 1."""
+def shipped_trial(kind: str, hold_days: int = 7, weight: float = 1.0) -> Trial:
+    """What prices did elsewhere; `kind` is cpu or memory, `resources` 1.
+
+    Args:
+        weight: how much a breach counts here; there it counted 1, so the same sizes had a price that was
+            higher by as much.
+    """
+    prices = np.log(PRICES * weight)
     realised, predicted = (
-        np.exp(np.interp(np.log(PRICES), np.log(_KNOTS), np.log(shares))) for shares in _SHIPPED[kind]
+        np.exp(np.interp(prices, np.log(_KNOTS), np.log(shares))) for shares in _SHIPPED[kind]
     )
     longer = max(hold_days / 7, 1.0) ** HOLD_POWER
     return Trial(np.minimum(realised * longer, 1), predicted, 1)
@@ -135,12 +141,19 @@ def forecast_breach(today: FloatArray, trials: list[Trial], shipped: Trial) -> F
     return falling
 
 
-def price_for(target: float, curve: FloatArray) -> float:
+def price_for(target: float, curve: FloatArray, least: float = LEAST_PRICE) -> float:
     """The price at which the fleet's expected breach is AIM times the target; the outermost price beyond the
-    curve, never below LEAST_PRICE."""
+    curve, never below `least`."""
     logs = -np.log(np.maximum(curve, 1e-9))
     met = float(np.exp(np.interp(-np.log(max(AIM * target, 1e-9)), logs, np.log(PRICES))))
-    return max(met, LEAST_PRICE)
+    return max(met, least)
+
+
+def least_price(weight: FloatArray) -> float:
+    """The price at which a breach of the least weighty resource costs LEAST_PRICE; what weighs nothing may be
+    given up."""
+    weighty = weight[weight > 0]
+    return LEAST_PRICE / float(weighty.min()) if weighty.size else LEAST_PRICE
 
 
 def _barred(breach: FloatArray, ceiling: float, lowest: int) -> FloatArray:

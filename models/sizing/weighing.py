@@ -14,7 +14,7 @@ from data.series import UNITS, SeriesKey
 from data.spoken import spoken
 from models.sizing.exceedance import LEVELS
 from models.sizing.limits import limited
-from models.sizing.price import objective, price_for
+from models.sizing.price import least_price, objective, price_for
 
 HOURS_PER_WEEK = 168
 
@@ -47,7 +47,7 @@ class Weighing:
 
     def price(self, target_breach: float) -> float:
         """The price of breach that meets a target for the fleet."""
-        return price_for(target_breach, self.curve)
+        return price_for(target_breach, self.curve, least_price(self.weight[np.isfinite(self.scale)]))
 
     def targets(self, price: float, in_force: FloatArray | None = None) -> FloatArray:
         """(n,) sizes at a price, in the metric's unit; NaN where refused. A size in force moves only when it

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from data.panel import HOUR, Panel
+from data.series import SeriesKey
+from models.sizing.marginal import Marginal
+from models.sizing.policy import SizingOptions
 from models.sizing.price import (
     AIM,
     HOLD_POWER,
@@ -13,11 +17,20 @@ from models.sizing.price import (
     SHIPPED_HOLDS,
     Trial,
     forecast_breach,
+    least_price,
     price_for,
     shipped_trial,
 )
+from tests.notation import MONDAY
 
 CURVE = 0.2 / PRICES
+
+
+def fleet(n: int, days: int) -> Panel:
+    rng = np.random.default_rng(4)
+    demand = rng.uniform(0.5, 2, (n, 1)) * np.exp(0.3 * rng.standard_normal((n, 24 * days)))
+    keys = [SeriesKey(f"vm-{i:02}", "cpu") for i in range(n)]
+    return Panel.of(keys, MONDAY, HOUR, demand, capacity=np.full(demand.shape, 8.0))
 
 
 def trial(realised: float, predicted: float, resources: int = 10) -> Trial:
@@ -33,6 +46,24 @@ def test_the_price_aims_below_the_target() -> None:
 def test_no_fleet_is_so_even_that_its_machines_are_given_up() -> None:
     assert price_for(0.01, CURVE / 1000) == LEAST_PRICE
     assert price_for(0.9, CURVE) == LEAST_PRICE
+
+
+def test_the_least_price_is_that_of_the_least_weighty() -> None:
+    assert least_price(np.array([4.0, 4.0])) == LEAST_PRICE / 4
+    assert least_price(np.array([1.0, 4.0])) == LEAST_PRICE
+    assert least_price(np.array([0.5, 0.0])) == LEAST_PRICE * 2
+    assert least_price(np.zeros(0)) == LEAST_PRICE
+
+
+def test_a_fleet_of_one_tier_is_sized_alike_whatever_the_tier() -> None:
+    """Only differences of weight change sizes: four times the weight finds a quarter of the price, but for
+    the grid of 18 % that prices are looked up on."""
+    history = fleet(12, 40)
+    plain, weighty = (Marginal().weigh(history, SizingOptions(weight=np.full(12, w))) for w in (1.0, 4.0))
+    for target in (0.05, 0.01, 0.001):
+        price = plain.price(target)
+        assert 4 * weighty.price(target) == pytest.approx(price, rel=0.05)
+        np.testing.assert_allclose(weighty.targets(price / 4), plain.targets(price), rtol=1e-9)
 
 
 def test_a_target_out_of_reach_gets_the_highest_price() -> None:
