@@ -75,24 +75,27 @@ def _show(checked: Checked) -> None:
     if checked.kinds:
         total = sum(checked.kinds.values())
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in checked.kinds.most_common())
-        lines.append(("knows", f"{total:,} resources ({kinds})"))
+        lines.append(("knows", f"{_counted(total, 'resource')} ({kinds})"))
     if checked.sizes:
         lines.append(("sizes of", ", ".join(sorted(checked.sizes))))
     if checked.window is not None:
         lines.append(("asked for", str(checked.window)))
     if checked.usable:
         metrics = ", ".join(sorted(checked.metrics))
-        lines.append(
-            ("read", f"{checked.usable:,} usable samples of {len(checked.resources):,} resources: {metrics}")
-        )
+        samples = _counted(checked.usable, "usable sample")
+        lines.append(("read", f"{samples} of {_counted(len(checked.resources), 'resource')}: {metrics}"))
         lines.append(("newest", f"{checked.newest:%Y-%m-%d %H:%M} UTC"))
     for reason, count in checked.reasons.most_common(_SHOWN):
-        lines.append(("rejected", f"{count:,} rows: {reason}"))
+        lines.append(("rejected", f"{_counted(count, 'row')}: {reason}"))
     if len(checked.reasons) > _SHOWN:
         rest = sum(checked.reasons.values()) - sum(n for _, n in checked.reasons.most_common(_SHOWN))
         lines.append(("rejected", f"{rest:,} rows for {len(checked.reasons) - _SHOWN:,} more reasons"))
     for what, text in lines:
         typer.echo(f"  {what:<10} {text}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def add_to(cli: typer.Typer) -> None:
