@@ -107,6 +107,16 @@ class Estate:
         return self.snapshot.frame("page_freshness", as_of=self.as_of)
 
     @cached_property
+    def sources(self) -> pl.DataFrame:
+        """One row per source: see `health_sources.sql`."""
+        return self.snapshot.frame("health_sources")
+
+    @cached_property
+    def coverage(self) -> pl.DataFrame:
+        """How much of its last 28 days each series reported: see `health_coverage.sql`."""
+        return self.snapshot.frame("health_coverage", as_of=self.as_of)
+
+    @cached_property
     def rejected(self) -> pl.DataFrame:
         return self.snapshot.frame("page_rejected")
 

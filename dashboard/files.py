@@ -123,9 +123,13 @@ def replay_file(view: View, query: Query) -> pl.DataFrame:
 
 
 def health_file(view: View, query: Query) -> pl.DataFrame:
-    """Every series with when it was last heard of."""
+    """Every series with when it was last heard of and how much of its last 28 days was reported."""
     here = pl.col("resource").is_in(view.resources["resource"].implode())
-    return view.estate.freshness.filter(here).sort("hours_silent", "resource", descending=[True, False])
+    rows = view.estate.freshness.filter(here).sort(
+        "hours_silent", "resource", "metric", descending=[True, False, False]
+    )
+    coverage = view.estate.coverage.select("resource", "metric", "reported", "expected", "coverage")
+    return rows.join(coverage, on=["resource", "metric"], how="left", maintain_order="left")
 
 
 FILES: Mapping[str, Callable[[View, Query], pl.DataFrame]] = {

@@ -96,6 +96,11 @@ METHODS: Mapping[str, tuple[tuple[str, str], ...]] = {
             "Silent",
             "Nothing was measured for more than 24 hours before the newest measurement of the estate.",
         ),
+        (
+            "Reported",
+            "Hours (days of a daily series) with a measurement, of those since 28 days ago or since the first"
+            " one: a machine bought last week has no gaps before it.",
+        ),
     ),
 }
 """Path -> (what, how). `{reserve}` and `{target}` are those of the run."""

@@ -122,7 +122,16 @@ def _measurements(connection: duckdb.DuckDBPyConnection) -> None:
         _fill(
             connection,
             "series",
-            [{"series_id": number, "resource": resource, "metric": metric, "step_seconds": 300}],
+            [
+                {
+                    "series_id": number,
+                    "resource": resource,
+                    "metric": metric,
+                    "step_seconds": 300,
+                    "first_ts": hours[0].astype(datetime),
+                    "last_ts": hours[-1].astype(datetime),
+                }
+            ],
         )
         _fill(
             connection,

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
+from dashboard.completeness import gaps, outcome, sources
 from dashboard.page import Page
 from dashboard.view import View
 from dashboard.widgets import (
@@ -18,7 +19,6 @@ from dashboard.widgets import (
     files,
     link,
     more_link,
-    named,
     nothing,
     page,
     section,
@@ -30,8 +30,6 @@ SILENT_HOURS = 24
 
 SHOWN = 15
 RUNS = 12
-
-_OUTCOMES = {"done": "right_sized", "partly": "at_risk", "failed": "under_provisioned", "running": "unknown"}
 
 
 def layout(view: View, /, all: str = "", **_: str) -> Component:
@@ -61,7 +59,9 @@ def layout(view: View, /, all: str = "", **_: str) -> Component:
     return page(
         answer(view, by_resource, silent, unseen),
         _facts(view, heard, by_resource),
+        sources(view),
         _silent(view, silent, unseen, bool(all)),
+        gaps(view),
         _rejected(view),
         _runs(view),
         aside=files(view, "health"),
@@ -207,16 +207,7 @@ def _runs(view: View) -> Component | None:
         [
             html.Span(text.moment(row["started_at"]), className="tight"),
             " ".join(part for part in (row["step"], row["source"]) if part),
-            html.Span(
-                [
-                    html.Span(
-                        className=f"mark {_OUTCOMES.get(row['outcome'], 'unknown')}",
-                        **named({"aria-hidden": "true"}),
-                    ),
-                    row["outcome"],
-                ],
-                className="state",
-            ),
+            outcome(row["outcome"]),
             _took(row["started_at"], row["finished_at"], row["outcome"]),
             _count(row["rows_read"]),
             _count(row["rows_loaded"]),
