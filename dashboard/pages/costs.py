@@ -221,7 +221,7 @@ def _groups(view: View, by: str) -> Component:
         Column(f"{currency} a month", numeric=True),
         Column("Share", width="17%", wide_only=True),
         Column("Idle", numeric=True, hint="Paid for resources nobody uses"),
-        Column("Unused in use", numeric=True, hint="Paid for capacity above the recommended size"),
+        Column("Too large", numeric=True, hint="Paid for capacity above the recommended size"),
         Column("Unused", numeric=True, wide_only=True),
         Column("If changed", numeric=True, hint="Change of the cost at the recommended sizes"),
     ]

@@ -14,6 +14,7 @@ import plotly.utils
 import pytest
 
 from dashboard.app import ASSETS, create_app, render
+from dashboard.methods import METHODS
 from dashboard.page import Page
 from dashboard.pages import PAGES
 from dashboard.published import Published, follow
@@ -162,6 +163,16 @@ def test_paths_and_titles_are_unique_and_every_icon_is_there() -> None:
             assert f".icon-{page.icon} " in (ASSETS / "style.css").read_text()
         else:
             assert page.parent in {one.path for one in PAGES}
+
+
+@every_page
+def test_a_page_says_how_its_numbers_are_made(page: Page, small: Published, empty: Published) -> None:
+    body, _, _ = render(small, f"http://localhost{address_of(page)}", "light", NOW)
+    told = text_of(body)
+    assert page.path in METHODS and "How these numbers are made" in told
+    assert all(what in told for what, _ in METHODS[page.path]) and "{" not in told
+    body, _, _ = render(empty, f"http://localhost{page.path}", "light", NOW)
+    assert "How these numbers are made" not in text_of(body), "there is no number"
 
 
 def test_a_fault_in_a_page_leaves_the_frame_and_says_what_still_holds(
