@@ -1,4 +1,4 @@
-"""Hourly forecasts of services and of their resources made to agree, at no extra fit.
+"""Forecasts of services and of their resources made to agree, hours and days, at no extra fit.
 
 Every forecast brings its own measure of doubt, its 90 % band, which is conformal and so as wide as it was
 wrong on past cutoffs. The gap between a service's median and the sum of its resources' medians is shared in
@@ -7,11 +7,14 @@ method at past cutoffs, as `models.reconcile.backtest` does, would cost several 
 
 On the sample fleet, forecast on 14 November and scored on the four days after it, the mean error of services
 falls from 3.02 to 2.99 % of demand (bottom-up: 3.01), that of resources stays, and so does what bands hold.
+Of daily forecasts, at three cutoffs up to 90 days back: services' cpu 2.47, 2.31, 2.19 to 2.44, 1.91, 1.80 %,
+memory 1.20, 1.34, 1.55 to 1.39, 1.36, 1.35, resources as before. Storage that grows is seen in a resource and
+hidden in its service, so there services give way: 2.11, 1.16, 0.92 to 1.53, 0.68, 0.51 %.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +34,8 @@ def coherent(
     services: Sequence[Forecast],
     history: Panel,
     service_of: Mapping[str, str],
+    *,
+    bottom_up: Collection[str] = (),
 ) -> Iterator[tuple[Forecast, Forecast]]:
     """Per metric the forecasts of its resources and of its services, the latter the sum of the former.
 
@@ -41,6 +46,7 @@ def coherent(
     Args:
         resources: forecasts of the resources, in any parts, of the same slots and levels.
         services: forecasts of services and their drivers, likewise.
+        bottom_up: metrics whose services give way altogether.
         history: demand of the resources, up to the start of the forecasts.
 
     Raises:
@@ -61,6 +67,8 @@ def coherent(
         hierarchy = Hierarchy(tuple(members[~absent[members]] for members in found.members))
         doubt = _variance(above)
         doubt[[bool(quiet[members].any()) for members in hierarchy.members]] = np.inf
+        if metric in bottom_up:
+            doubt[:] = np.inf
         yield reconcile(below, above, hierarchy, Experience({"": "weighted"}, {}, _variance(below), doubt))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -15,7 +15,7 @@ from data.errors import StoreUnavailable, UnknownName
 from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
-from data.series import Metric, Window
+from data.series import STOCKS, Metric, Window
 from headroom.cluster import fan_out
 from headroom.jobs.knowledge import Drivers, daily_drivers, drivers_of, informed, known_of
 from headroom.jobs.model_choice import model_for
@@ -138,6 +138,7 @@ def forecast(run: Run) -> ForecastReport:
         slots = [*range(min(settings.days, _EVERY_DAY)), *range(_EVERY_DAY, settings.days, _THEN_EVERY)]
         day_known = known_of(run, [panel for _, panel in days.scopes()], timedelta(days=settings.days))
         followed = daily_drivers(days.drivers, service_of(run), day_known, settings)
+        daily: dict[str, list[Forecast]] = {"resource": [], "service": []}
         with run.steps.step("Forecast days") as advance:
             total = sum(len(panel) for _, panel in days.scopes())
             done = 0
@@ -146,11 +147,18 @@ def forecast(run: Run) -> ForecastReport:
                 for days_part, (planned, reach, said) in fan_out(
                     plan, parts_of(panel, _DAY_PART), run.settings
                 ):
-                    points.append(forecast_points(planned, scope, slots))
+                    daily[scope].append(replace(planned, quantiles=planned.quantiles[:, slots]))
                     series.append(forecast_series(planned, days_part, scope, said))
                     reaches.append(reach_rows(reach, scope))
                     done += len(days_part)
                     advance(done, total)
+
+        # Growth of what is stored shows in one volume and hides in the sum of many: there the sum gives way.
+        for agreed in coherent(
+            daily["resource"], daily["service"], days.resources, service_of(run), bottom_up=STOCKS
+        ):
+            for scope, made in zip(daily, agreed, strict=True):
+                points.append(forecast_points(made, scope, slots, whole=False))
 
         with run.steps.step("Check past answers"):
             _store_reliability(run, days.resources)

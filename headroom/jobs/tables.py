@@ -40,8 +40,12 @@ def rounded(values: FloatArray) -> FloatArray:
     return coarse
 
 
-def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.DataFrame:
+def forecast_points(
+    forecast: Forecast, scope: str, slots: Sequence[int], *, whole: bool = True
+) -> pl.DataFrame:
     """Rows of `forecast_points`: the given slots ahead (0 = first), series after series.
+
+    Where `whole` is False, the forecast holds these slots and no others.
 
     A series without any quantiles (refused, no fallback) has no rows.
     """
@@ -49,7 +53,7 @@ def forecast_points(forecast: Forecast, scope: str, slots: Sequence[int]) -> pl.
     kept = np.flatnonzero(np.isfinite(forecast.quantiles[:, 0, 0]))
     first = np.datetime64(forecast.start.replace(tzinfo=None), "us")
     times = first + index * np.timedelta64(forecast.step, "us")
-    values = rounded(forecast.quantiles[kept][:, index])
+    values = rounded(forecast.quantiles[kept][:, index] if whole else forecast.quantiles[kept])
     keys = pl.DataFrame(
         {
             "subject": [forecast.keys[i].subject for i in kept],

@@ -76,9 +76,10 @@ class Concluded:
     series: pl.DataFrame
     exhaustion: pl.DataFrame
 
-    def middle(self, subject: str, first: int, last: int) -> float:
+    def middle(self, subject: str, first: int, last: int, metric: str = "cpu") -> float:
         days = (pl.col("ts") - END).dt.total_days()
-        rows = self.points.filter((pl.col("subject") == subject) & days.is_between(first, last))
+        of = (pl.col("subject") == subject) & (pl.col("metric") == metric)
+        rows = self.points.filter(of & days.is_between(first, last))
         return float(rows["q50"].mean())  # type: ignore[arg-type]
 
 
@@ -118,11 +119,22 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Concluded, Concluded
 def test_who_follows_the_requests_follows_their_plan(both: tuple[Concluded, Concluded]) -> None:
     plain, told = both
     assert told.middle("web", 40, 80) == pytest.approx(2 * plain.middle("web", 40, 80), rel=0.15)
-    assert told.middle("shop", 40, 80) > 1.7 * plain.middle("shop", 40, 80)
+    ratio = told.middle("shop", 40, 80, "requests") / plain.middle("shop", 40, 80, "requests")
+    assert ratio == pytest.approx(2, rel=0.05)
     assert told.middle("alone", 40, 80) == pytest.approx(plain.middle("alone", 40, 80))
     notes = dict(told.series.filter(pl.col("metric") == "cpu").select("subject", "notes").iter_rows())
     assert "follows the plan of its requests" in notes["web"]
     assert notes["alone"] == "fair: 3 times as much"
+
+
+def test_the_median_of_a_service_is_that_of_its_only_resource_on_every_day(
+    both: tuple[Concluded, Concluded],
+) -> None:
+    for one in both:
+        rows = one.points.filter(pl.col("metric") == "cpu").sort("ts")
+        service, resource = (rows.filter(pl.col("subject") == name)["q50"] for name in ("shop", "web"))
+        assert service.len() == 90
+        assert service.to_list() == pytest.approx(resource.to_list(), rel=1e-4)
 
 
 def test_a_campaign_is_in_its_days_only(both: tuple[Concluded, Concluded]) -> None:

@@ -125,3 +125,13 @@ def test_joined_keeps_order_and_refusals() -> None:
         joined([one, forecast({"c": (3, 0)}, horizon=3)])
     with pytest.raises(ValueError, match="no forecast"):
         joined([])
+
+
+def test_services_give_way_altogether_where_they_are_told_to() -> None:
+    below, above = forecast({"a": (4, 1), "b": (6, 2)}), forecast({"s": (16, 1)})
+    past = history(below)
+    ((lower, upper),) = coherent([below], [above], past, OWNERS, bottom_up={"cpu"})
+    assert lower.quantiles.tobytes() == below.quantiles.tobytes()
+    assert upper.at(0.5)[0] == pytest.approx([10, 10])
+    ((_, kept),) = coherent([below], [above], past, OWNERS, bottom_up={"storage"})
+    assert kept.at(0.5)[0, 0] == pytest.approx(15)
