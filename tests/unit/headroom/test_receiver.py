@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -181,3 +182,34 @@ def _changed(text: bytes, chance: random.Random) -> bytes:
                 changed[chance.randrange(len(changed)) : 0] = chance.randbytes(3)
         changed = changed or bytearray(b"x")
     return bytes(changed)
+
+
+def test_it_is_on_the_disk_before_the_sender_hears_of_it(
+    client: FlaskClient, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every acknowledged byte was flushed; where that fails the sender keeps its data and tries again."""
+    flushed: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        flushed.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    payload = node_scrape(0)
+    for number in range(3):
+        assert client.post(WRITE_PATH, data=payload, headers=SNAPPY).status_code == 204
+        (segment,) = landing.folder.glob("*.open")
+        assert flushed[-1] == segment.stat().st_size > number * len(payload)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused = client.post(WRITE_PATH, data=payload, headers=SNAPPY)
+    assert refused.status_code == 429 and refused.headers["Retry-After"]
+    assert "No space left" in refused.get_data(as_text=True)
+    monkeypatch.setattr(os, "fsync", real)
+    assert len(kept(landing)) == 3, "what was not acknowledged must not be kept in part"
+    assert client.post(WRITE_PATH, data=payload, headers=SNAPPY).status_code == 204
+    assert len(kept(landing)) == 4
