@@ -25,6 +25,7 @@ from headroom.commands import (
     savings,
     sources,
     upkeep,
+    whatif,
 )
 
 cli = typer.Typer(
@@ -38,7 +39,7 @@ cli = typer.Typer(
     epilog="Exit status: 0 done, 1 a source or the store failed, 2 settings or usage are wrong,"
     " 3 no answer, 130 interrupted.",
 )
-for commands in (config, sources, collect, jobs, bills, upkeep, advice, savings, look, files, demo):
+for commands in (config, sources, collect, jobs, bills, upkeep, advice, whatif, savings, look, files, demo):
     commands.add_to(cli)
 
 

@@ -96,6 +96,7 @@ def pools_of(
             if replicas >= 2:
                 unit = {str(m): case.held[m] / replicas for m in _COUNTED}
                 stem = resource.name.rpartition("/")[2]
+                stem = stem.removeprefix(f"{resource.service}-") or stem
                 found.append(
                     _pool(stem, [case], replicas, unit, hourly, daily, rows, days, window_days, None)
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from dashboard.estate import Estate
 from dashboard.planning import changes_for, choices_about, plan_for, progress_for, savings_for
@@ -52,6 +53,20 @@ def what_if(
         with closing(AppState(settings.app_state_url)) as state:
             state.save_scenario(SavedScenario(save_as, saved_document(scenario, answer), clock()))
     return answer
+
+
+def what_ifs(settings: Settings, *, assumed: float | None = None) -> list[WhatIf]:
+    """Every saved scenario, played on the published run of today, by name.
+
+    Raises as `what_if`, where one of them names what is no longer there.
+    """
+    with closing(AppState(settings.app_state_url)) as state:
+        scenarios = [replace(scenario_of(one.document), name=one.name) for one in state.scenarios()]
+    with Snapshot.open(settings.published) as snapshot:
+        simulation = Simulation(Estate(snapshot), pricer_of(settings))
+        for scenario in scenarios:
+            check_names(scenario, simulation)
+        return [simulation.play(scenario, assumed) for scenario in scenarios]
 
 
 def saved_scenario(settings: Settings, name: str) -> Scenario:

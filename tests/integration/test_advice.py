@@ -217,6 +217,11 @@ def test_growth_costs_more_than_the_baseline_and_is_saved_under_its_name(fleet: 
     with closing(AppState(fleet.app_state_url)) as state:
         (saved,) = state.scenarios()
     assert float(saved.document["outcome"]["extra"]) == pytest.approx(extra, abs=0.005)
+    said(fleet, "what-if", "--grow", "storefront=1.5", "--save", "half as many again")
+    side = said(fleet, "what-if", "--compare")
+    assert "four times the shop" in side and f"{extra:+,.2f}" in side and "half as many again" in side
+    with closing(AppState(fleet.app_state_url)) as state:
+        state.remove_scenario("half as many again")
     lost = said(fleet, "what-if", "--lose", "service=storefront", "--launch", "checkout:cpu=8,memory=16")
     assert "note:" in lost
 
