@@ -79,6 +79,7 @@ def status(field: str, title: str, width: int = 150, below: str | None = None, *
         "cellRenderer": "StateMark",
         "cellRendererParams": {"below": below},
         "cellClass": "two" if below else "",
+        "minWidth": 44,
         "comparator": {"function": "byUrgency"},
         "filterValueGetter": {"function": "stateWord(params.data)"},
         **more,

@@ -86,6 +86,18 @@
   }
   new MutationObserver(title).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-title"] });
 
+  // On a narrow screen a grid's state is its mark alone and names are shorter, so that what matters is in sight.
+  function fit() {
+    if (window.innerWidth > 820 || !window.dash_ag_grid) return;
+    for (const grid of document.querySelectorAll(".grid > [id]:not([data-fitted])")) {
+      const api = window.dash_ag_grid.getApi(grid.id);
+      if (!api || !api.getColumn("status")) continue;
+      grid.dataset.fitted = "";
+      api.setColumnWidths([{ key: "resource", newWidth: 146 }, { key: "status", newWidth: 44 }]);
+    }
+  }
+  new MutationObserver(fit).observe(document.body, { childList: true, subtree: true });
+
   // Rows that open: a click anywhere on the row does what its link does.
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || !event.target.closest) return;

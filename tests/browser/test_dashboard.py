@@ -279,6 +279,15 @@ def test_a_phone_opens_the_menu(phone: Visit) -> None:
     expect(phone.page.locator("#rail")).to_be_hidden()
 
 
+def test_a_phone_shows_what_to_change_beside_the_name(phone: Visit) -> None:
+    phone.open("/provisioning?tab=worth")
+    row = phone.page.locator(".ag-row").filter(has_text="web-1")
+    expect(row.locator("[col-id=status]")).to_have_css("width", "44px")
+    box = row.locator("[col-id=change_words]").get_by_text("8 → 4 cores, 32 → 16 GiB").bounding_box()
+    assert box is not None and box["x"] + 150 < 400
+    assert row.locator("[col-id=status]").inner_text().startswith("over-provisioned"), "it is still read out"
+
+
 def test_a_server_that_does_not_answer_is_said_and_the_page_stays(tab: Visit) -> None:
     tab.open("/runway")
     answer = tab.answer()
