@@ -11,6 +11,10 @@ from data.decision import Action
 from data.series import Metric
 
 _KEY = ("resource", "action", "to_type", "to_size")
+_ORDER = ("resource", "first_at", "action", "to_type", "to_size")
+_SIZES = 8
+"""Sizes of one kind of change that are remembered per resource, beside the first: amounts move a little with
+demand in every run, and would fill the table."""
 _KEPT = timedelta(days=800)
 """Advice that was not repeated for longer is forgotten: two years, and what comes in late."""
 
@@ -67,9 +71,10 @@ def advised_until(known: pl.DataFrame, advice: list[pl.DataFrame], as_of: dateti
         pl.coalesce("_first", "first_at").alias("first_at")
     )
     gone = before.join(said.select(_KEY), on=list(_KEY), how="anti", nulls_equal=True)
-    return pl.concat([gone, again.select(*ADVISED_SCHEMA)]).sort(
-        "resource", "first_at", "action", "to_type", "to_size"
-    )
+    every = pl.concat([gone, again.select(*ADVISED_SCHEMA)]).sort(*_ORDER)
+    newer = pl.int_range(pl.len()).reverse().over("resource", "action", "to_type")
+    first_one = pl.int_range(pl.len()).over("resource", "action", "to_type") == 0
+    return every.filter(first_one | (newer < _SIZES))
 
 
 def as_choices(advised: pl.DataFrame) -> list[tuple[Choice, datetime]]:
@@ -95,5 +100,5 @@ def as_choices(advised: pl.DataFrame) -> list[tuple[Choice, datetime]]:
             ),
             row["last_at"].replace(tzinfo=UTC),
         )
-        for row in advised.sort("resource", "first_at", "action", "to_type", "to_size").iter_rows(named=True)
+        for row in advised.sort(*_ORDER).iter_rows(named=True)
     ]

@@ -178,6 +178,17 @@ def test_advice_is_remembered_from_its_first_to_its_last_time() -> None:
     assert advised_until(known, [advice()], START + timedelta(days=900)).is_empty()
 
 
+def test_sizes_that_move_a_little_in_every_run_do_not_fill_the_table() -> None:
+    known = pl.DataFrame(schema=ADVISED_SCHEMA)
+    for run in range(40):
+        said = advice(("a", "resize_amount", None), ("b", "stop", None))
+        said = said.with_columns(to_size=pl.format("{} {}", pl.lit(run), "to_size"))
+        known = advised_until(known, [said], START + timedelta(hours=run))
+    assert known.group_by("resource").len().sort("resource").rows() == [("a", 9), ("b", 9)]
+    kept = known.filter(pl.col("resource") == "a")["to_size"].to_list()
+    assert kept[0] == "0 4 cores" and kept[-1] == "39 4 cores"
+
+
 def change(
     name: str, provider: str, saving: str | None, kind: str = "vm", price: str | None = None
 ) -> Change:
