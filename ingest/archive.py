@@ -7,6 +7,7 @@ twice, as after a crash, counts once; of two readings of one series and moment t
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ FILES_AT_ONCE = 8
 """Files of one hour from which on they become one."""
 
 _HOUR = "%Y%m%d%H"
+_NAME = re.compile(r"(\d+)-(\d+)-(-?\d+)")
+"""Hour, number and when it was received."""
 
 
 class _File(NamedTuple):
@@ -80,7 +83,10 @@ def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
     for hour, files in of_hour.items():
         if len(files) < FILES_AT_ONCE:
             continue
-        rows = pl.concat([pl.read_parquet(file.path).select(*READING_SCHEMA) for file in files])
+        try:
+            rows = pl.concat([pl.read_parquet(file.path).select(*READING_SCHEMA) for file in files])
+        except (pl.exceptions.PolarsError, OSError):
+            continue  # `kept` names the damaged one once it is needed
         rows = rows.unique([*SERIES, "ts"], keep="last", maintain_order=True)
         newest = max(file.received for file in files)
         merged = folder / f"{hour}-{files[-1].number:012d}-{newest}.parquet"
@@ -94,9 +100,9 @@ def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
 def _files(folder: Path) -> list[_File]:
     """In the order of arrival."""
     found = []
-    for path in folder.glob("*-*-*.parquet") if folder.is_dir() else ():
-        hour, number, received = path.stem.split("-")
-        found.append(_File(path, hour, int(number), int(received)))
+    for path in folder.glob("*.parquet") if folder.is_dir() else ():
+        if parts := _NAME.fullmatch(path.stem):
+            found.append(_File(path, parts[1], int(parts[2]), int(parts[3])))
     return sorted(found, key=lambda file: (file.number, file.hour))
 
 

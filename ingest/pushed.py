@@ -114,9 +114,19 @@ class Pushed:
             raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
     def loaded(self, batch: Batch) -> None:
-        """Notes that the batch is in the store, and removes its segments."""
+        """Notes that the batch is in the store, and removes its segments.
+
+        Raises:
+            SourceError: it cannot be noted; the same batch comes again, which changes nothing.
+        """
         if not isinstance(batch, PushedBatch) or batch.state is None:
             return
+        try:
+            self._note(batch, batch.state)
+        except OSError as error:
+            raise SourceError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
+
+    def _note(self, batch: PushedBatch, state: pl.DataFrame) -> None:
         folder = Path(self.folder)
         kept = folder / archive.FOLDER
         if batch.readings is not None and batch.received is not None:
@@ -126,7 +136,7 @@ class Pushed:
         leftover = [path for path in segments(folder, ".sealed") if path.name in _read_state(folder)[1]]
         partial = folder / f"{STATE}.partial"
         noted = {_SEGMENTS: json.dumps(sorted(names | {path.name for path in leftover}))}
-        batch.state.write_parquet(partial, metadata=noted)
+        state.write_parquet(partial, metadata=noted)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(folder / STATE)
