@@ -227,9 +227,7 @@ def _demand(view: View, simulation: Simulation, answer: WhatIf) -> Component:
     more = rows.height - shown.height
     above = rows.filter(pl.col("use") > 1)["resource"].n_unique()
     return section(
-        f"Demand of {text.plural(above, 'resource')} passes what they hold"
-        if above > 1
-        else "Demand of 1 resource passes what it holds"
+        f"Demand of {text.plural(above, 'resource')} passes what is held"
         if above
         else "Demand stays within what is held",
         key(("now", "now"), ("then", "then, with its range")),
