@@ -119,8 +119,9 @@ def _set(
     )
     if not daily.height:
         return
-    begin, end = daily["day"].min(), daily["day"].max()
-    days = (end - begin).days + 1  # type: ignore[operator]
+    seen = daily["day"].to_list()
+    begin, end = min(seen), max(seen)
+    days = (end - begin).days + 1
     keys, rows, capacity = [], [], []
     for (entity, metric), series in daily.group_by(["entity", "metric"], maintain_order=True):
         row = np.full(days, np.nan)
@@ -132,7 +133,7 @@ def _set(
             capacity.append(float(series["capacity"].median() or np.nan))  # type: ignore[arg-type]
     if rows:
         demand = np.array(rows)[:, -1750:]
-        start = datetime(end.year, end.month, end.day, tzinfo=UTC) - (demand.shape[1] - 1) * DAY  # type: ignore[union-attr]
+        start = datetime(end.year, end.month, end.day, tzinfo=UTC) - (demand.shape[1] - 1) * DAY
         yield PlanningSet(name, stock, horizon, first, every, tuple(keys), demand, np.array(capacity), start)
 
 
