@@ -35,7 +35,8 @@ class StoreSettings(Section):
     )
     app_state: str = Field(
         "",
-        description="Database URL of decisions and saved scenarios; empty = app.sqlite in the folder",
+        description="Database URL of decisions and saved scenarios; empty = app.sqlite in the folder;"
+        " postgresql+psycopg://USER@HOST/NAME with the extra headroom[postgres]",
     )
     keep_runs: int = Field(
         30, ge=1, description="Published runs to keep; older ones are deleted unless pinned"
