@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,11 +61,23 @@ class Aws(Polled):
 
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
+        return self._pull(window, None)
+
+    def narrowed(self, resources: Collection[str]) -> Source:
+        """The same source, asking for these resources only: each metric asked for is billed."""
+        return _Narrowed(self, frozenset(resources))
+
+    def _pull(self, window: Window | None, only: Collection[str] | None) -> Iterator[Batch]:
         asked = self.asked(window)
         for region in self.regions:
             with _explained(region):
                 client = self._client(region)
-                asks = [ask for _, asked in self._estate(client) for ask in asked]
+                asks = [
+                    ask
+                    for _, of_item in self._estate(client)
+                    for ask in of_item
+                    if only is None or ask.resource in only
+                ]
             # Two queries each: the mean and the peak.
             half = QUERIES_AT_ONCE // 2
             for start in range(0, len(asks), half):
@@ -157,6 +169,17 @@ class Aws(Polled):
                 columns["amount"] += answer["Values"]
         samples = _samples(columns, asks, self.step_seconds)
         return Batch(samples, rejections(region, bad), samples.height + len(bad))
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """Some resources of an account."""
+
+    aws: Aws
+    resources: frozenset[str]
+
+    def pull(self, window: Window | None) -> Iterator[Batch]:
+        return self.aws._pull(window, self.resources)
 
 
 def _samples(columns: dict[str, list[Any]], asks: list[Ask], step: int) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from data.frames import Batch, Inventory
@@ -43,6 +43,15 @@ class Confirmed(Protocol):
 
     def loaded(self, batch: Batch) -> None:
         """Called with each batch of `pull` once the store has it; never in a dry run."""
+        ...
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """A source that can be asked for some resources only, which is cheaper."""
+
+    def narrowed(self, resources: Collection[str]) -> Source:
+        """The same source for them; it may bring more, never less."""
         ...
 
 

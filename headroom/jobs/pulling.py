@@ -17,7 +17,7 @@ from data.series import Window
 from headroom.jobs.run import Run, clock
 from headroom.progress import Advance
 from ingest.intake import intake
-from ingest.source import Confirmed, Source
+from ingest.source import Confirmed, Narrowing, Source
 
 ATTEMPTS = 4
 OVERLAP = timedelta(hours=1)
@@ -88,8 +88,8 @@ class Pull:
         if behind and window is not None:
             # What is back after a pause may have measured on meanwhile, or left something unsent before.
             missed = Window(self._earliest(min(behind.values())), window.start)
-            narrowed = getattr(self.source, "narrowed", None)
-            asked: Source = narrowed(behind.keys()) if narrowed else self.source
+            source = self.source
+            asked = source.narrowed(behind.keys()) if isinstance(source, Narrowing) else source
             for batch in asked.pull(missed):
                 self._take(batch, summary)
                 advance(summary.read, 0)

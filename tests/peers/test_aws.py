@@ -179,6 +179,18 @@ def test_a_long_window_is_asked_in_parts(
     assert pl.concat(batch.samples for batch in parts).sort(order).equals(whole)
 
 
+def test_asking_for_some_resources_gives_all_of_theirs_and_nothing_else(
+    aws: tuple[str, dict[str, str]],
+) -> None:
+    url, names = aws
+    source = Aws((REGION,), endpoint_url=url)
+    whole = pl.concat(batch.samples for batch in source.pull(HOUR))
+    some = pl.concat(batch.samples for batch in source.narrowed({names["machine"], "orders"}).pull(HOUR))
+    order = ["resource", "metric", "ts"]
+    wanted = whole.filter(pl.col("resource").is_in([names["machine"], "orders"]))
+    assert some.sort(order).equals(wanted.sort(order)) and 0 < some.height < whole.height
+
+
 def test_what_goes_wrong_is_said(aws: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     url, _ = aws
     down = Aws((REGION,), endpoint_url=f"http://127.0.0.1:{free_port()}", timeout=0.5)
