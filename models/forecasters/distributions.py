@@ -95,7 +95,8 @@ def banded(
     floor = np.where(low < 0, low - (high - low), 0.0)
     moved = path[:, :, None] + spread[:, :, None] * shares[:, None, :]
     ceiling = np.maximum(high + (high - low), path[:, :, None])
-    out: FloatArray = np.maximum.accumulate(np.clip(moved, floor, ceiling), axis=2)
+    # Shares rise with the levels, so the quantiles do.
+    out: FloatArray = np.minimum(np.maximum(moved, floor, out=moved), ceiling, out=moved)
     return out
 
 

@@ -63,20 +63,21 @@ def chunks(
         lengths: (n,) slots since each series began; rows with 0 are left out.
         names: metric and subject of each row.
     """
+    # Many series are equally long.
+    allowed = {int(k): len(rung(int(k), horizon, seasons).members) for k in np.unique(lengths[lengths > 0])}
     classes = np.ceil(2 * np.log2(np.maximum(lengths, 1) / seasons.recent) - 1e-9).astype(int)
     order = sorted(
         (int(row) for row in np.flatnonzero(lengths > 0)),
         key=lambda row: (
             -classes[row],
-            len(rung(int(lengths[row]), horizon, seasons).members),
+            allowed[int(lengths[row])],
             names[row],
             row,
         ),
     )
     groups: dict[tuple[int, int], list[int]] = {}
     for row in order:
-        allowed = len(rung(int(lengths[row]), horizon, seasons).members)
-        groups.setdefault((int(classes[row]), allowed), []).append(row)
+        groups.setdefault((int(classes[row]), allowed[int(lengths[row])]), []).append(row)
     out = []
     for rows in groups.values():
         parts = max(1, round(len(rows) / CHUNK))

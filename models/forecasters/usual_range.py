@@ -121,11 +121,12 @@ class UsualRange:
         phase = np.arange(horizon) % usual.shape[2]
         mixed = quantiles * (1 - share.sum(1))[:, None, :]
         for k in range(len(usual)):
-            mixed += usual[k][:, phase] * share[:, k][:, None, :]
+            if share[:, k].any():
+                mixed += (usual[k] * share[:, k][:, None, :])[:, phase]
         half = levels.index(0.5)
         middle = quantiles[:, :, half, None]
-        mixed[:, :, :half] = np.minimum(mixed[:, :, :half], middle)
-        mixed[:, :, half:] = np.maximum(mixed[:, :, half:], middle)
+        np.minimum(mixed[:, :, :half], middle, out=mixed[:, :, :half])
+        np.maximum(mixed[:, :, half:], middle, out=mixed[:, :, half:])
         return np.sort(mixed, axis=2)
 
     def _at(self, levels: tuple[float, ...]) -> FloatArray:

@@ -111,7 +111,7 @@ def rolled(
     for k in range(longest, longest + horizon):
         step = np.einsum("pn,pn->n", path[k - back], weights)
         step += constant
-        np.clip(step, lower, upper, out=path[k])
+        np.minimum(np.maximum(step, lower, out=step), upper, out=path[k])
     return path[longest:].T
 
 
