@@ -69,6 +69,11 @@ class Distributions:
         shares = self.sides.times(origin, self.shares.at(levels))
         low, high = self.batch.raw.min(1), self.batch.raw.max(1)
         path, spread = self.path[origin], self.spread[origin]
+        if origin:
+            # Past cutoffs are only scored: single precision is half the work.
+            path, spread, shares, low, high = (
+                part.astype(np.float32) for part in (path, spread, shares, low, high)
+            )
         if rows is not None:
             path, spread, shares, low, high = (part[rows] for part in (path, spread, shares, low, high))
         if ahead is not None:
@@ -92,7 +97,7 @@ def banded(
     Nothing leaves the range of the history, from (n,) low to high, by more than that range.
     """
     low, high = low[:, None, None], high[:, None, None]
-    floor = np.where(low < 0, low - (high - low), 0.0)
+    floor = np.where(low < 0, low - (high - low), np.zeros_like(low))
     moved = path[:, :, None] + spread[:, :, None] * shares[:, None, :]
     ceiling = np.maximum(high + (high - low), path[:, :, None])
     # Shares rise with the levels, so the quantiles do.
@@ -114,8 +119,9 @@ def ends_moved_out(batch: Batch, quantiles: FloatArray, levels: tuple[float, ...
     if not far.any() or not end.any():
         return quantiles
     middle = quantiles[:, :, levels.index(0.5), None]
-    moved = middle + (quantiles - middle) * (1 + _MOVED_OUT * far[:, None] * end)
-    low, high = batch.raw.min(1)[:, None, None], batch.raw.max(1)[:, None, None]
-    floor = np.where(low < 0, low - (high - low), 0.0)
+    wider = (1 + _MOVED_OUT * far[:, None] * end).astype(quantiles.dtype)
+    moved = middle + (quantiles - middle) * wider
+    low, high = (edge[:, None, None].astype(quantiles.dtype) for edge in (batch.raw.min(1), batch.raw.max(1)))
+    floor = np.where(low < 0, low - (high - low), np.zeros_like(low))
     out: FloatArray = np.clip(moved, np.minimum(floor, middle), np.maximum(2 * high - low, middle))
     return out

@@ -117,7 +117,8 @@ class UsualRange:
         """
         if not self.weights.any():
             return quantiles
-        horizon, share = quantiles.shape[1], self._at(levels)
+        horizon, share = quantiles.shape[1], self._at(levels).astype(quantiles.dtype)
+        usual = usual.astype(quantiles.dtype, copy=False)
         phase = np.arange(horizon) % usual.shape[2]
         mixed = quantiles * (1 - share.sum(1))[:, None, :]
         for k in range(len(usual)):

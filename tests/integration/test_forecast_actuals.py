@@ -152,7 +152,7 @@ def test_the_services_median_is_the_sum_of_its_resources(settings: Settings) -> 
     )
     service = points.filter(scope="service", subject="shop").sort("ts")
     assert service.height == 336
-    # Each of the three is stored to six digits of its highest amount: 0.00001 here, so half of it three times.
+    # Each of the three is stored to six digits of its highest amount: to 0.00001 here, so half of it thrice.
     np.testing.assert_allclose(service["q50"].to_numpy(), total["q50"].to_numpy(), rtol=0, atol=1.500001e-5)
 
 

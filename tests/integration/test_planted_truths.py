@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from data.snapshot import Snapshot
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+# The whole line over the whole fleet: a minute on two free cores, several on busy ones.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
