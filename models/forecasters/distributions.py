@@ -8,6 +8,7 @@ slots far ahead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class Distributions:
     shares: Shares
     jumps: tuple[FreshJump, ...]
     usual: UsualRange
+    low: FloatArray
+    """(n,) lowest demand of the history"""
+    high: FloatArray
+    """(n,) highest"""
 
     def at(self, origin: int, levels: tuple[float, ...]) -> FloatArray:
         """(n, horizon, levels) what is forecast from one of the cutoffs."""
@@ -56,7 +61,7 @@ class Distributions:
             grid = tuple(sorted({*_GRID, *levels}))
             finer = self._averaged(origin, grid, fresh)
             quantiles[fresh] = jump.take(fresh).mixed(finer, grid, levels)
-        return ends_moved_out(self.batch, quantiles, levels)
+        return ends_moved_out(quantiles, levels, self.batch.seasons.recent / 7, self.low, self.high)
 
     def plain(
         self,
@@ -67,13 +72,10 @@ class Distributions:
     ) -> FloatArray:
         """(rows, slots, levels) the path with its bands and nothing else, of some series and slots ahead."""
         shares = self.sides.times(origin, self.shares.at(levels))
-        low, high = self.batch.raw.min(1), self.batch.raw.max(1)
-        path, spread = self.path[origin], self.spread[origin]
-        if origin:
-            # Past cutoffs are only scored: single precision is half the work.
-            path, spread, shares, low, high = (
-                part.astype(np.float32) for part in (path, spread, shares, low, high)
-            )
+        # Past cutoffs are only scored: single precision is half the work.
+        precision: np.dtype[Any] = np.dtype(np.float32 if origin else np.float64)
+        parts = (self.path[origin], self.spread[origin], shares, self.low, self.high)
+        path, spread, shares, low, high = (part.astype(precision, copy=False) for part in parts)
         if rows is not None:
             path, spread, shares, low, high = (part[rows] for part in (path, spread, shares, low, high))
         if ahead is not None:
@@ -105,15 +107,17 @@ def banded(
     return out
 
 
-def ends_moved_out(batch: Batch, quantiles: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+def ends_moved_out(
+    quantiles: FloatArray, levels: tuple[float, ...], day: float, low: FloatArray, high: FloatArray
+) -> FloatArray:
     """(n, horizon, levels) those beyond 20 and 80 % farther from the median after the first day.
 
-    The levels hold one half. What changes for good within days is rarer in past errors, most of which are
-    of the next days, than it will be: without this 80 % bands hold .78 to .81 a week ahead and 95 % bands
-    .90 to .92, with it .79 to .835 and .92 to .945, at the same loss.
+    The levels hold one half; `day` is in slots, (n,) low and high are the range of the history. What changes
+    for good within days is rarer in past errors, most of which are of the next days, than it will be: without
+    this 80 % bands hold .78 to .81 a week ahead and 95 % bands .90 to .92, with it .79 to .835 and .92 to
+    .945, at the same loss.
     """
     end = np.clip((np.abs(np.asarray(levels) - 0.5) - _INNER) / (_OUTERMOST - _INNER), 0.0, 1.0) ** 2
-    day = batch.seasons.recent / 7
     ahead = np.arange(1, quantiles.shape[1] + 1) / day
     far = np.clip((ahead - 1.0) / (_FULL_FROM_DAY - 1.0), 0.0, 1.0)
     if not far.any() or not end.any():
@@ -121,7 +125,7 @@ def ends_moved_out(batch: Batch, quantiles: FloatArray, levels: tuple[float, ...
     middle = quantiles[:, :, levels.index(0.5), None]
     wider = (1 + _MOVED_OUT * far[:, None] * end).astype(quantiles.dtype)
     moved = middle + (quantiles - middle) * wider
-    low, high = (edge[:, None, None].astype(quantiles.dtype) for edge in (batch.raw.min(1), batch.raw.max(1)))
+    low, high = (edge[:, None, None].astype(quantiles.dtype) for edge in (low, high))
     floor = np.where(low < 0, low - (high - low), np.zeros_like(low))
     out: FloatArray = np.clip(moved, np.minimum(floor, middle), np.maximum(2 * high - low, middle))
     return out

@@ -119,7 +119,8 @@ def _distributions(
         FreshJump.of(path[0], newest[0], gone, unit),
         *(FreshJump.of(path[1 + i], newest[1 + i], np.delete(gone, i, axis=0), unit) for i in every),
     )
-    made = Distributions(batch, cutoffs, path, spread, sides, shares, jumps, UsualRange.none(n))
+    low, high = batch.raw.min(1), batch.raw.max(1)
+    made = Distributions(batch, cutoffs, path, spread, sides, shares, jumps, UsualRange.none(n), low, high)
     if day == 1 or not every or min(cutoffs) < _DAYS_OF_A_RANGE * day:
         return made
     # Beyond a week, every fifth slot: it comes to every time of the day.

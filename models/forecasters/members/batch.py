@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +35,8 @@ class Batch:
     teaches: NDArray[np.bool_]
     """(n,) whether the series is regular enough to take part in what is learnt over all series."""
     seasons: Seasons
+    _bounds: dict[int, tuple[FloatArray, FloatArray]] = field(default_factory=dict, init=False, repr=False)
+    """Bounds by cutoff, once found: every member asks for them."""
 
     @property
     def slots(self) -> int:
@@ -51,6 +53,9 @@ class Batch:
         """
         low, high = self.bounds(cutoff)
         kept = np.clip(np.nan_to_num(paths, nan=0.0, posinf=1e300, neginf=-1e300), low, high)
+        if self.logged.all():
+            grown: FloatArray = np.maximum(np.exp(kept) - self.offset, 0.0)
+            return grown
         raw = np.where(self.logged, np.exp(np.where(self.logged, kept, 0.0)) - self.offset, kept)
         floor = np.where(self.raw.min(1, keepdims=True) < 0, -np.inf, 0.0)
         out: FloatArray = np.maximum(raw, floor)
@@ -58,9 +63,11 @@ class Batch:
 
     def bounds(self, cutoff: int) -> tuple[FloatArray, FloatArray]:
         """(n, 1) lowest and highest value of `bent` that a path may take."""
-        seen = self.bent[:, :cutoff]
-        low, high = seen.min(1, keepdims=True), seen.max(1, keepdims=True)
-        return low - 0.5 * (high - low), high + 0.5 * (high - low)
+        if cutoff not in self._bounds:
+            seen = self.bent[:, :cutoff]
+            low, high = seen.min(1, keepdims=True), seen.max(1, keepdims=True)
+            self._bounds[cutoff] = low - 0.5 * (high - low), high + 0.5 * (high - low)
+        return self._bounds[cutoff]
 
 
 class Member(Protocol):

@@ -183,9 +183,7 @@ def test_bands_end_where_history_and_its_range_do() -> None:
 def test_ends_move_out_after_the_first_day_and_inner_quantiles_do_not() -> None:
     levels = (0.025, 0.1, 0.2, 0.5, 0.75, 0.975)
     quantiles = np.tile([40.0, 42.0, 45.0, 50.0, 55.0, 60.0], (1, 168, 1))
-    demand = np.full((1, 480), 50.0)
-    demand[0, :2] = (20.0, 80.0)
-    got = ends_moved_out(batch_of(demand), quantiles, levels)
+    got = ends_moved_out(quantiles, levels, 24, np.array([20.0]), np.array([80.0]))
     np.testing.assert_allclose(got[:, :24], quantiles[:, :24])
     np.testing.assert_allclose(got[:, :, 2:5], quantiles[:, :, 2:5])
     # From the fourth day on three tenths for the outermost; 10 % lies 4/7 of the way from 20 % to there.
