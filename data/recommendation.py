@@ -20,7 +20,7 @@ class Recommendation:
     """As people say it: '8 cores, 32 GiB'."""
     to_size: str
     confidence: str
-    """high, medium or low; `models.recommend.confidence` states the rule."""
+    """high, medium or low; `models.confidence.confidence` states the rule."""
     policy: str
     """Name of the sizing policy whose targets were read."""
     because: str

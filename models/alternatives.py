@@ -9,14 +9,13 @@ import polars as pl
 from data.alternative import Alternative
 from data.decision import Finding
 from data.recommendation import Recommendation
+from models.adviser import Adviser
+from models.case import Case
 from models.decision_frames import RECOMMENDATION_SCHEMA, recommendation_row
 from models.emptying import server_alternatives
-from models.finding_options import FindingOptions
-from models.headcount import member_alternatives
 from models.migrating import migration_alternatives
 from models.pools import Pool
-from models.pricing import Pricer
-from models.recommend import Case
+from models.regrouping import member_alternatives
 
 ALTERNATIVE_SCHEMA: dict[str, pl.DataType] = {
     "alternative": pl.String(),
@@ -31,9 +30,7 @@ def alternatives_of(
     pools: Sequence[Pool],
     findings: Mapping[str, Finding],
     advice: Mapping[str, Recommendation],
-    pricer: Pricer,
-    options: FindingOptions,
-    policy: str,
+    adviser: Adviser,
 ) -> tuple[Alternative, ...]:
     """All alternatives, by name; each saves something, ends a shortage, or is not there.
 
@@ -41,11 +38,10 @@ def alternatives_of(
         pools: of the cases (`models.pools.pools_of`).
         findings, advice: resource -> what was found and what is advised for it alone.
     """
-    told = dict(findings)
     found = [
-        *(one for pool in pools for one in member_alternatives(pool, told, pricer, options, policy)),
-        *server_alternatives(cases, told, pricer, options, policy),
-        *migration_alternatives(cases, pools, told, advice, pricer, options, policy),
+        *(one for pool in pools for one in member_alternatives(pool, findings, adviser)),
+        *server_alternatives(cases, findings, adviser),
+        *migration_alternatives(cases, pools, findings, advice, adviser),
     ]
     named: dict[str, Alternative] = {}
     for one in sorted(found, key=lambda one: (one.name, one.advice[0].resource)):

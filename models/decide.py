@@ -23,7 +23,9 @@ from data.prices import PriceCatalog
 from data.reach import Reach
 from data.recommendation import Recommendation, ResourceCost
 from data.series import STOCKS, Metric
+from models.adviser import Adviser
 from models.alternatives import alternative_rows, alternatives_of
+from models.case import Case
 from models.cost import Growth, monthly_costs, resource_cost
 from models.counted_hours import only_counted
 from models.decision_frames import decision_frames
@@ -36,7 +38,8 @@ from models.members import compare_members
 from models.node_caps import node_caps
 from models.pools import pools_of
 from models.pricing import Amounts, Pricer
-from models.recommend import Case, recommend, smaller
+from models.recommend import recommend
+from models.resizing import smaller
 from models.usage import Usage, in_counted_hours, usage
 
 _AHEAD_LEVEL = 0.8
@@ -112,6 +115,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
     measured = _usages(inputs)
     estate = read_estate(inputs.resources, inputs.services, inputs.as_of, measured)
     pricer = Pricer(inputs.catalog, inputs.costs.on_premises, inputs.costs.exchange)
+    adviser = Adviser(pricer, options, inputs.policy, inputs.as_of.date())
     sizes: dict[str, dict[str, Size | Refusal]] = {}
     for metric, answers in inputs.sizes.items():
         for key, answer in zip(inputs.hourly[metric].keys, answers, strict=True):
@@ -143,9 +147,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
             caps.get(resource.name, {}),
         )
         metrics = [
-            judge_metric(
-                resource, u, case.sizes.get(m), case.exhaustions.get(m), options, inputs.as_of.date()
-            )
+            judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options, adviser.as_of)
             for m, u in sorted(used.items())
         ]
         size = None if _is_urgent(metrics) else smaller(case, pricer, options)
@@ -156,7 +158,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
     pools = pools_of(cases, inputs.hourly, inputs.daily, options.window_days)
     findings = told_of_pools(findings, pools, options)
     recommendations = [
-        recommend(case, finding, size, pricer, options, inputs.as_of.date(), inputs.policy)
+        recommend(case, finding, size, adviser)
         for case, finding, size in zip(cases, findings, fits, strict=True)
     ]
     alternatives = alternatives_of(
@@ -164,9 +166,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
         pools,
         {finding.resource: finding for finding in findings},
         {advice.resource: advice for advice in recommendations},
-        pricer,
-        options,
-        inputs.policy,
+        adviser,
     )
     costs = [
         resource_cost(case.resource, case.price, advice, pricer.currency)

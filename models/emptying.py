@@ -7,20 +7,17 @@ left over is freed, but for the spares that a failure takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 
 from data.alternative import Alternative, AlternativeKind
 from data.decision import Action, Finding, Status
-from data.exhaustion import ExhaustionState
 from data.outcome import Refusal
 from data.series import Metric
+from models.adviser import Adviser
+from models.case import Case
 from models.finding_options import FindingOptions
 from models.findings import need
-from models.fitting import describe
 from models.packing import pack
-from models.pricing import Pricer
-from models.recommend import Case, advice_for
 
 _LEAST_SERVERS = 3
 _CALM = frozenset({Status.RIGHT_SIZED, Status.OVER_PROVISIONED})
@@ -29,21 +26,17 @@ STAYS_LABEL = "stays"
 
 
 def server_alternatives(
-    cases: Sequence[Case],
-    findings: dict[str, Finding],
-    pricer: Pricer,
-    options: FindingOptions,
-    policy: str,
+    cases: Sequence[Case], findings: Mapping[str, Finding], adviser: Adviser
 ) -> Iterator[Alternative]:
     """One per site where servers can be emptied, by site."""
     sites: dict[str, list[Case]] = {}
     for case in cases:
-        if _may_move(case, findings[case.resource.name], options):
+        if _may_move(case, findings[case.resource.name], adviser.options):
             sites.setdefault(case.resource.site or "", []).append(case)
     for site, servers in sorted(sites.items()):
         if len(servers) < _LEAST_SERVERS:
             continue
-        found = _emptied(site, servers, findings, pricer, options, policy)
+        found = _emptied(site, servers, findings, adviser)
         if found is not None:
             yield found
 
@@ -59,19 +52,14 @@ def _may_move(case: Case, finding: Finding, options: FindingOptions) -> bool:
         and not resource.is_labelled(STAYS_LABEL)
         and finding.status in _CALM
         and all(u.history_days >= options.min_over_days for u in case.used.values())
-        and not any(e.state is ExhaustionState.DATED for e in case.exhaustions.values())
+        and not case.is_dated
     )
 
 
 def _emptied(
-    site: str,
-    servers: Sequence[Case],
-    findings: dict[str, Finding],
-    pricer: Pricer,
-    options: FindingOptions,
-    policy: str,
+    site: str, servers: Sequence[Case], findings: Mapping[str, Finding], adviser: Adviser
 ) -> Alternative | None:
-    needs = {case.resource.name: _needs(case, options) for case in servers}
+    needs = {case.resource.name: _needs(case, adviser.options) for case in servers}
     held = {case.resource.name: case.held for case in servers}
     hosts = pack(needs, held)
     emptied = sorted(name for name, host in hosts.items() if host != name and name not in hosts.values())
@@ -92,29 +80,14 @@ def _emptied(
     rows = []
     for case in servers:
         name = case.resource.name
-        out = name in gone
-        load = hosts[name]
-        if out:
-            why = f"what it does fits onto {load}; {because}"
-        elif name in moved:
-            why = f"it takes over from {', '.join(sorted(moved[name]))}; {because}"
-        else:
-            why = because
-        rows.append(
-            advice_for(
-                case,
-                findings[name],
-                pricer,
-                options,
-                policy,
-                Action.REMOVE_MEMBERS if out else Action.KEEP,
-                to_type=None if out else case.resource.instance_type,
-                to_size="nothing" if out else describe(case.held),
-                amounts={} if out else case.held,
-                then=Decimal(0) if out else case.price.month,
-                because=why,
-            )
-        )
+        finding = findings[name]
+        if name in gone:
+            why = f"what it does fits onto {hosts[name]}; {because}"
+            rows.append(adviser.end(case, finding, Action.REMOVE_MEMBERS, why))
+            continue
+        taken_over = sorted(moved.get(name, ()))
+        why = f"it takes over from {', '.join(taken_over)}; {because}" if taken_over else because
+        rows.append(adviser.keep(case, finding, because=why))
     place = f"servers in {site}" if site else "servers without a site"
     return Alternative(
         f"{place}: {len(gone)} of {len(servers)} emptied onto others",

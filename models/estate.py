@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from data.series import Metric
+
 CLOUDS = frozenset({"aws", "azure", "gcp"})
 COMPUTE = frozenset({"server", "vm", "database", "workload", "endpoint"})
 """Kinds that hold cores and memory; the others hold one thing: storage (volume) or bandwidth (link)."""
@@ -54,6 +56,13 @@ def replicas_of(resource: Resource) -> int:
     """Replicas of a workload that the label `replicas` states; 1 where it states none."""
     text = str(resource.labels.get("replicas") or "")
     return max(1, int(text)) if text.isdecimal() else 1
+
+
+def shrinkable(resource: Resource) -> tuple[str, ...]:
+    """The metrics whose amount makes the size of a resource of that kind."""
+    if resource.kind in COMPUTE:
+        return (Metric.CPU, Metric.MEMORY)
+    return (Metric.NETWORK_IN, Metric.NETWORK_OUT) if resource.kind == "link" else (Metric.STORAGE,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def judge_resource(
     Args:
         metrics: one per metric that was measured, in any order.
         used: metric -> what it did.
-        smaller: a size that holds all needs and saves enough, if there is one (`models.recommend.smaller`).
+        smaller: a size that holds all needs and saves enough, if there is one (`models.resizing.smaller`).
         as_of: turns a version's start into an age; without it, ages are not known.
         names: all resources there are: what a volume is attached to may be gone.
     """

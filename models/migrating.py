@@ -13,17 +13,17 @@ from decimal import Decimal
 
 from data.alternative import Alternative, AlternativeKind
 from data.decision import Action, Finding, Status
-from data.exhaustion import ExhaustionState
 from data.prices import InstanceType
 from data.recommendation import Recommendation
 from data.series import Metric
+from models.adviser import Adviser
+from models.case import Case
 from models.estate import COMPUTE
 from models.finding_options import FindingOptions
 from models.findings import need
 from models.fitting import describe, is_sibling
 from models.pools import Pool
 from models.pricing import Pricer
-from models.recommend import Case, advice_for
 
 FAMILY, ARM = "family", "arm"
 """What a machine may move to within its region, beside places like `aws/eu-west-1`."""
@@ -56,12 +56,10 @@ def migration_alternatives(
     pools: Sequence[Pool],
     findings: Mapping[str, Finding],
     advice: Mapping[str, Recommendation],
-    pricer: Pricer,
-    options: FindingOptions,
-    policy: str,
+    adviser: Adviser,
 ) -> Iterator[Alternative]:
-    """Moves that save more than plain resizing, by name; nothing where `options.migrate_to` is empty."""
-    if not options.migrate_to:
+    """Moves that save more than plain resizing, by name; nothing where the options name no place."""
+    if not adviser.options.migrate_to:
         return
     groups: dict[str, list[Case]] = {}
     pooled = {case.resource.name: pool for pool in pools for case in pool.cases}
@@ -69,23 +67,23 @@ def migration_alternatives(
         pool = pooled.get(case.resource.name)
         groups.setdefault(pool.text if pool else case.resource.name, []).append(case)
     for title, members in sorted(groups.items()):
-        kinds = [_cheaper(case, findings[case.resource.name], pricer, options) for case in members]
+        kinds = [_cheaper(case, findings[case.resource.name], adviser) for case in members]
         if any(kind is None for kind in kinds):
             continue
-        found = _moved(title, members, kinds, findings, advice, pricer, options, policy)  # type: ignore[arg-type]
+        found = _moved(title, members, kinds, findings, advice, adviser)  # type: ignore[arg-type]
         if found is not None:
             yield found
 
 
-def _cheaper(case: Case, finding: Finding, pricer: Pricer, options: FindingOptions) -> InstanceType | None:
+def _cheaper(case: Case, finding: Finding, adviser: Adviser) -> InstanceType | None:
     """The cheapest type elsewhere that holds the needs; None where there is none, or nothing may move."""
-    resource = case.resource
+    resource, pricer, options = case.resource, adviser.pricer, adviser.options
     today = pricer.type_of(resource)
     if today is None or resource.kind not in COMPUTE or finding.status not in _CALM:
         return None
     if today.storage_gb or case.price.month is None:
         return None  # a disk inside the machine would stay behind
-    if any(e.state is ExhaustionState.DATED for e in case.exhaustions.values()):
+    if case.is_dated:
         return None
     needs = {Metric.CPU: today.vcpu, Metric.MEMORY: today.memory_gib}
     if finding.status is Status.OVER_PROVISIONED:
@@ -130,10 +128,9 @@ def _moved(
     kinds: Sequence[InstanceType],
     findings: Mapping[str, Finding],
     advice: Mapping[str, Recommendation],
-    pricer: Pricer,
-    options: FindingOptions,
-    policy: str,
+    adviser: Adviser,
 ) -> Alternative | None:
+    pricer = adviser.pricer
     rows = []
     cost = plain = Decimal(0)
     where = sorted({f"{kind.provider}/{kind.region}" for kind in kinds})
@@ -142,13 +139,12 @@ def _moved(
         month = pricer.exchange.convert(kind.month, kind.currency)
         if today is None or month is None or case.price.month is None:
             return None
-        listed = pricer.listed(case.resource, case.held, case.resource.instance_type).month
         at_home = (kind.provider, kind.region) == (today.provider, today.region)
         amounts = {**case.held, Metric.CPU: kind.vcpu, Metric.MEMORY: kind.memory_gib}
         if at_home:
-            then = pricer.listed(case.resource, amounts, kind.name).month
-            if then is not None and listed:
-                then = case.price.month * then / listed
+            listed = pricer.listed(case.resource, amounts, kind.name).month
+            kept = adviser.kept_ratio(case, listed)
+            then = listed if kept is None else kept
         else:
             then = month + _disk(case, kind, pricer)
         if then is None:
@@ -161,12 +157,9 @@ def _moved(
             + ("" if at_home else ", and what moving data costs")
         )
         rows.append(
-            advice_for(
+            adviser.advise(
                 case,
                 findings[case.resource.name],
-                pricer,
-                options,
-                policy,
                 Action.MIGRATE,
                 to_type=kind.name if at_home else f"{kind.provider}/{kind.region}/{kind.name}",
                 to_size=describe(amounts),
@@ -178,7 +171,7 @@ def _moved(
         cost += case.price.month
         plain += advice[case.resource.name].saving or Decimal(0)
     saving = sum((row.saving or Decimal(0) for row in rows), Decimal(0))
-    if saving <= 0 or saving - plain < Decimal(str(options.migration_saving)) * cost:
+    if saving <= 0 or saving - plain < Decimal(str(adviser.options.migration_saving)) * cost:
         return None
     names = sorted({kind.name for kind in kinds})
     to = names[0] if len(names) == 1 else f"{len(names)} types"

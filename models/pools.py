@@ -18,10 +18,10 @@ import numpy as np
 
 from data.panel import FloatArray, Panel
 from data.series import Metric
+from models.case import Case
 from models.estate import replicas_of
 from models.fitting import describe
 from models.pricing import Amounts
-from models.recommend import Case
 
 POOL_LABEL = "pool"
 

@@ -210,6 +210,11 @@ class Pricer:
         return self.exchange.convert(value, currency)
 
 
+def in_proportion(paid: Decimal | None, to: Decimal | None, of: Decimal | None) -> Decimal | None:
+    """What is paid now, changed as the list price goes `to` another one `of` today's; None = unknown."""
+    return paid * to / of if paid is not None and to is not None and of else None
+
+
 def _cores_and_memory(units: UnitPrice, held: Amounts) -> Decimal | None:
     if Metric.CPU not in held and Metric.MEMORY not in held:
         return None

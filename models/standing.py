@@ -11,10 +11,9 @@ from decimal import Decimal
 import polars as pl
 
 from data.series import Metric
-from models.estate import Resource, read_estate
+from models.estate import Resource, read_estate, shrinkable
 from models.fitting import Fit, fit
-from models.pricing import Amounts, Pricer
-from models.recommend import shrinkable
+from models.pricing import Amounts, Pricer, in_proportion
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,4 @@ def _priced(standing: Standing, size: Fit, pricer: Pricer) -> Decimal | None:
     if standing.resource.monthly_price is None:
         return size.price.month
     today = pricer.listed(standing.resource, standing.held, standing.resource.instance_type).month
-    if standing.price is None or size.price.month is None or not today:
-        return None
-    return standing.price * size.price.month / today
+    return in_proportion(standing.price, size.price.month, today)
