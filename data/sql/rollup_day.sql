@@ -5,12 +5,11 @@
 -- returns      series_id, day, mean, p95, max, count
 --
 -- p95 is over the samples of the whole day: the highest of 24 hourly p95 would only be a bound.
--- mean and p95 are rounded (rollup_digits), max stays exact. favg, not avg: a sum that does not depend on the order
--- of rows, so that a mean half-way between two digits always falls to the same side.
+-- mean and p95 are rounded (rollup_digits), max stays exact.
 SELECT
     m.series_id,
     m.ts::DATE AS day,
-    rollup_digits(favg(m.value), max(greatest(m.value, m.value_max))) AS mean,
+    rollup_digits(avg(m.value), max(greatest(m.value, m.value_max))) AS mean,
     rollup_digits(quantile_cont(m.value, 0.95), max(greatest(m.value, m.value_max))) AS p95,
     max(greatest(m.value, m.value_max)) AS max,
     count(*)::INTEGER AS count

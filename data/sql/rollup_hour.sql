@@ -6,12 +6,11 @@
 --
 -- max takes the highest value within the interval where the source knows it, never less than the value itself.
 -- capacity takes the highest of the hour: 0 only where the resource was off throughout.
--- mean and p95 are rounded (rollup_digits), max stays exact. favg, not avg: a sum that does not depend on the order
--- of rows, so that a mean half-way between two digits always falls to the same side.
+-- mean and p95 are rounded (rollup_digits), max stays exact.
 SELECT
     m.series_id,
     time_bucket(INTERVAL 1 HOUR, m.ts) AS ts,
-    rollup_digits(favg(m.value), max(greatest(m.value, m.value_max))) AS mean,
+    rollup_digits(avg(m.value), max(greatest(m.value, m.value_max))) AS mean,
     rollup_digits(quantile_cont(m.value, 0.95), max(greatest(m.value, m.value_max))) AS p95,
     max(greatest(m.value, m.value_max)) AS max,
     count(*)::INTEGER AS count,

@@ -289,3 +289,23 @@ def test_the_newest_file_of_a_day_is_in_the_panel(tmp_path: Path) -> None:
         store.refresh_rollups()
         panel = store.panel("hour")
         assert panel.demand.tolist() == [[2.0]] and panel.capacity.tolist() == [[4.0]]
+
+
+def test_a_mean_half_way_between_two_digits_falls_to_one_side_in_any_order(store: Store) -> None:
+    draw = np.random.default_rng(0)
+    values = draw.integers(1_000, 10_000, (1_000, 12))
+    values[:, 0] += (6 - values.sum(1)) % 12  # in ten-thousandths: every mean ends on exactly half of one
+    means = []
+    for order in ("forth", "back"):
+        for_order = values if order == "forth" else values[:, ::-1]
+        rows = [
+            (5.0 * k, f"{order}-{i:04d}", "cpu", value / 10_000)
+            for i, series in enumerate(for_order.tolist())
+            for k, value in enumerate(series)
+        ]
+        load(store, *rows)
+        store.refresh_rollups()
+        hours = store.frame("rollups_of_hour").filter(pl.col("resource").str.starts_with(order))
+        means.append(hours.sort("resource")["mean"].to_list())
+    assert len(means[0]) == 1_000
+    assert means[0] == means[1]
