@@ -126,8 +126,10 @@ def decide(inputs: DecisionInputs) -> Decisions:
             exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
     ahead = _demands_ahead(inputs.reach, estate, options, inputs.counted)
 
-    held = {name: {m: u.capacity for m, u in used.items()} for name, used in measured.items()}
-    caps = node_caps(estate.current, {**inputs.stated, **held}, inputs.nodes)
+    held = {name: dict(amounts) for name, amounts in inputs.stated.items()}
+    for name, used in measured.items():
+        held.setdefault(name, {}).update({m: u.capacity for m, u in used.items() if u.capacity > 0})
+    caps = node_caps(estate.current, held, inputs.nodes)
     names = frozenset(resource.name for resource in estate.current)
 
     cases: list[Case] = []
@@ -200,7 +202,8 @@ def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:
         ):
             measured.setdefault(used.resource, {})[metric] = used
         limited = np.array([key.subject in inputs.counted for key in panel.keys], bool)
-        if limited.any():
+        # What accumulates is held at every hour, whichever of them count for cores and memory.
+        if limited.any() and metric not in STOCKS:
             part = only_counted(panel.take(limited), inputs.counted)
             for used in usage(
                 part,

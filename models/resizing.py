@@ -37,6 +37,8 @@ def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
     if resource.kind == "volume" and np.isnan(case.used[Metric.STORAGE].grown):
         return None  # what accumulates needs a history that shows how fast
     needs = {m: min(need(case.used[m], case.sizes.get(m), options), held[m]) for m in wanted}
+    if not all(np.isfinite(amount) for amount in needs.values()):
+        return None  # none of the hours that count reported: nobody knows what is needed then
     if all(needs[m] > options.over_share * held[m] for m in wanted):
         return None
     if resource.is_cloud and resource.kind in COMPUTE:

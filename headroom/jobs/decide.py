@@ -130,7 +130,8 @@ def _stated(run: Run) -> dict[str, dict[str, float]]:
     stated: dict[str, dict[str, float]] = {}
     rows = run.store.frame("capacities_of").filter(pl.col("valid_to").is_null())
     for resource, metric, capacity in rows.select("resource", "metric", "capacity").iter_rows():
-        if metric in set(Metric):
+        # A store may hold sizes that are no number, as they were pushed once.
+        if metric in set(Metric) and capacity is not None:
             stated.setdefault(resource, {})[metric] = capacity
     return stated
 

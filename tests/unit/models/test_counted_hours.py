@@ -108,6 +108,29 @@ def test_whether_anybody_uses_it_is_judged_by_all_hours() -> None:
     assert decide(inputs).findings[0].status is not Status.IDLE
 
 
+def test_none_of_the_hours_that_count_reported_is_no_reason_to_shrink_it() -> None:
+    demand = np.full(HOURS, 3.0)
+    saturdays = CountedHours.of("Sat 09-17").mask(panel(demand, 8.0))
+    demand[saturdays] = np.nan
+    silent = {"cpu": panel(demand, 8.0)}
+    inputs = DecisionInputs(END, silent, resources=inventory(), counted={"r0": saturdays})
+    (told,) = decide(inputs).recommendations
+    assert told.action is Action.KEEP
+
+
+def test_storage_is_held_at_every_hour_whichever_of_them_count() -> None:
+    demand = np.full(HOURS, 100.0)
+    counted = OFFICE.mask(panel(demand, 1000.0))
+    demand[~counted] = 850.0  # a nightly dump, removed in the morning
+    storage = {"storage": panel(demand, 1000.0, "storage")}
+    volume = inventory(kind="volume")
+    statuses = {
+        decide(DecisionInputs(END, storage, resources=volume, counted=some)).findings[0].status
+        for some in ({}, {"r0": counted})
+    }
+    assert statuses == {Status.RIGHT_SIZED}
+
+
 def test_what_does_not_count_is_unreported_to_the_policy() -> None:
     one = panel(np.arange(HOURS, dtype=float), 8.0)
     mask = OFFICE.mask(one)
