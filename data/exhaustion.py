@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 
 from data.series import SeriesKey
@@ -22,6 +23,11 @@ class ExhaustionState(StrEnum):
     NOT_ENOUGH_HISTORY = "not_enough_history"
     NO_LIMIT = "no_limit"
     """No capacity is known for the series."""
+
+
+def day_of(first: date, days: int) -> date:
+    """The day that `days` names, where the forecast starts on `first`: 1 is that day itself."""
+    return first + timedelta(days=days - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ and as series whose only purpose is their labels, such as kube_node_labels.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class _Resource:
     site: set[str] = field(default_factory=set)
     instance_type: set[str] = field(default_factory=set)
     service: set[str] = field(default_factory=set)
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -103,9 +104,11 @@ class Facts:
 
         Args:
             name: one of NAMES.
-            points: its values by time; where a label is no longer so, the value is 0.
+            points: its values by time; where a label is no longer so, the value is 0. NaN says nothing:
+                a series that ends is marked with it.
         """
-        if not points or points[-1][1] <= 0:
+        last = next((point for point in reversed(points) if math.isfinite(point[1])), None)
+        if last is None or last[1] <= 0:
             return
         plain = plain_labels(labels)
         if kind := _CONTROLLERS.get(name):
@@ -118,7 +121,7 @@ class Facts:
         if not resource:
             return
         if name in _HELD:
-            self._size(resource, _HELD[name] or labels.get("resource", ""), points[-1])
+            self._size(resource, _HELD[name] or labels.get("resource", ""), last)
             return
         found = self._note(resource, "server", labels, machine=True)
         if name.startswith("kube_"):
@@ -137,7 +140,7 @@ class Facts:
                 "provider": _one(one.provider),
                 "site": _one(one.site),
                 "instance_type": _one(one.instance_type),
-                "labels": json.dumps(one.labels, sort_keys=True) if one.labels else None,
+                "labels": _as_json(one.labels),
             }
             for name, one in self._resources.items()
         ]
@@ -162,7 +165,7 @@ class Facts:
             found.instance_type.add(of_type)
         for name, text in labels.items():
             if text and _KEPT.fullmatch(name):
-                found.labels.setdefault(name.removeprefix("label_"), text)
+                found.labels.setdefault(name.removeprefix("label_"), set()).add(text)
         return found
 
     def _size(self, resource: str, of: str, point: tuple[int, float]) -> None:
@@ -174,6 +177,12 @@ class Facts:
         before, _ = self._sizes.get((resource, str(metric)), (-1, 0.0))
         if at >= before:
             self._sizes[resource, str(metric)] = at, amount
+
+
+def _as_json(labels: Mapping[str, set[str]]) -> str | None:
+    """The labels that have one text only."""
+    agreed = {name: text for name, texts in labels.items() if (text := _one(texts)) is not None}
+    return json.dumps(agreed, sort_keys=True) if agreed else None
 
 
 def _one(found: set[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 A physical server cannot be cut to half its cores; money comes back only when a whole one is given back. So
 the servers of a site that have room are packed: first fit by decreasing need onto the largest, and what is
-left over is freed, but for the spares that a failure takes.
+left over is freed, but for the spares that may fail; the largest of what is left over are those.
 """
 
 from __future__ import annotations
@@ -62,10 +62,14 @@ def _emptied(
     needs = {case.resource.name: _needs(case, adviser.options) for case in servers}
     held = {case.resource.name: case.held for case in servers}
     hosts = pack(needs, held)
-    emptied = sorted(name for name, host in hosts.items() if host != name and name not in hosts.values())
-    taken = sorted(set(hosts.values()))
-    spare = 1 if min(case.resource.tier for case in servers) <= 2 else 0
-    gone = set(emptied[spare:]) if spare else set(emptied)
+    taken = set(hosts.values())
+    # The largest are kept as spares: they stand in for any other.
+    emptied = sorted(
+        (case for case in servers if case.resource.name not in taken),
+        key=lambda case: (-case.held[Metric.CPU], case.resource.name),
+    )
+    spare = adviser.options.spare_of(min(case.resource.tier for case in servers))
+    gone = {case.resource.name for case in emptied[spare:]}
     if not gone:
         return None
     moved: dict[str, list[str]] = {}
@@ -74,7 +78,7 @@ def _emptied(
             moved.setdefault(host, []).append(name)
     because = (
         f"what {len(servers)} servers do fits onto {len(taken)} of them within the usable share"
-        + (f"; {spare} is kept as a spare" if spare else "")
+        + (f"; {spare} {'is kept as a spare' if spare == 1 else 'are kept as spares'}" if spare else "")
         + "; moving is work of its own, and the cost is saved when they are given back"
     )
     rows = []

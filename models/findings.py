@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 
 from data.decision import Finding, MetricFinding, Size, Status
-from data.exhaustion import Exhaustion, ExhaustionState
+from data.exhaustion import Exhaustion, ExhaustionState, day_of
 from data.outcome import Refusal
 from data.series import STOCKS, UNITS, Metric
 from models.estate import COMPUTE, Resource
@@ -224,7 +224,7 @@ def _risk(
         chance = runs_out.p90 if runs_out.p90 is not None else options.risk_chance
         text = f"{used.metric} reaches {usable_text} within 90 days with {_percent(chance)} probability"
         if runs_out.days_mid is not None:
-            text += f", about {_day(as_of + timedelta(days=runs_out.days_mid))}"
+            text += f", about {_day(day_of(as_of, runs_out.days_mid))}"
         return "runs_out", text
     return None
 

@@ -22,6 +22,7 @@ from models.estate import COMPUTE
 from models.finding_options import FindingOptions
 from models.findings import need
 from models.fitting import describe, is_sibling
+from models.headcount import members_needed
 from models.pools import Pool
 from models.pricing import Pricer
 
@@ -61,48 +62,66 @@ def migration_alternatives(
     """Moves that save more than plain resizing, by name; nothing where the options name no place."""
     if not adviser.options.migrate_to:
         return
-    groups: dict[str, list[Case]] = {}
-    pooled = {case.resource.name: pool for pool in pools for case in pool.cases}
-    for case in cases:
-        pool = pooled.get(case.resource.name)
-        groups.setdefault(pool.text if pool else case.resource.name, []).append(case)
-    for title, members in sorted(groups.items()):
-        kinds = [_cheaper(case, findings[case.resource.name], adviser) for case in members]
-        if any(kind is None for kind in kinds):
-            continue
-        found = _moved(title, members, kinds, findings, advice, adviser)  # type: ignore[arg-type]
-        if found is not None:
+    pooled = {case.resource.name for pool in pools for case in pool.cases}
+    groups: list[tuple[str, Sequence[Case], Pool | None]] = [(pool.text, pool.cases, pool) for pool in pools]
+    groups += [(c.resource.name, (c,), None) for c in cases if c.resource.name not in pooled]
+    for title, members, pool in sorted(groups, key=lambda group: (group[0], group[1][0].resource.name)):
+        kind = _cheaper(members, pool, findings, adviser)
+        found = kind and _moved(title, members, kind, findings, advice, adviser)
+        if found:
             yield found
 
 
-def _cheaper(case: Case, finding: Finding, adviser: Adviser) -> InstanceType | None:
-    """The cheapest type elsewhere that holds the needs; None where there is none, or nothing may move."""
-    resource, pricer, options = case.resource, adviser.pricer, adviser.options
-    today = pricer.type_of(resource)
-    if today is None or resource.kind not in COMPUTE or finding.status not in _CALM:
-        return None
-    if today.storage_gb or case.price.month is None:
+def _cheaper(
+    members: Sequence[Case], pool: Pool | None, findings: Mapping[str, Finding], adviser: Adviser
+) -> InstanceType | None:
+    """The cheapest type elsewhere that holds what each of the members needs; a pool's spares are kept.
+
+    None where there is none, or one of them may not move.
+    """
+    pricer, options = adviser.pricer, adviser.options
+    today = pricer.type_of(members[0].resource)
+    if today is None or today.storage_gb:
         return None  # a disk inside the machine would stay behind
-    if case.is_dated:
-        return None
-    needs = {Metric.CPU: today.vcpu, Metric.MEMORY: today.memory_gib}
+    cpu = memory = network = 0.0
+    for case in members:
+        finding = findings[case.resource.name]
+        if case.resource.kind not in COMPUTE or finding.status not in _CALM:
+            return None
+        if case.price.month is None or case.is_dated:
+            return None
+        needs = _needs(case, finding, today, options)
+        cpu, memory = max(cpu, needs[Metric.CPU]), max(memory, needs[Metric.MEMORY])
+        traffic = [case.used[m].peak for m in (Metric.NETWORK_IN, Metric.NETWORK_OUT) if m in case.used]
+        network = max([network, *(rate for rate in traffic if rate == rate)])
+    enough = [
+        kind
+        for kind in _candidates(today, pricer, options)
+        if kind.vcpu >= cpu * (1 - 1e-9)
+        and kind.memory_gib >= memory * (1 - 1e-9)
+        and (kind.network_gbps is None or kind.network_gbps * 1000 >= network)
+        and kind.currency == today.currency
+    ]
+    enough.sort(key=lambda kind: (kind.price_hour, kind.name))
+    return next((kind for kind in enough if pool is None or _bears(pool, kind, today, options)), None)
+
+
+def _needs(case: Case, finding: Finding, today: InstanceType, options: FindingOptions) -> dict[str, float]:
+    """Metric -> what it must have: what it has, or what it needs where it is too big."""
+    needs: dict[str, float] = {Metric.CPU: today.vcpu, Metric.MEMORY: today.memory_gib}
     if finding.status is Status.OVER_PROVISIONED:
         for metric, held in tuple(needs.items()):
             if metric in case.used:
                 needs[metric] = min(held, need(case.used[metric], case.sizes.get(metric), options))
-    traffic = [case.used[m].peak for m in (Metric.NETWORK_IN, Metric.NETWORK_OUT) if m in case.used]
-    network = max((rate for rate in traffic if rate == rate), default=0.0)
-    best: InstanceType | None = None
-    for kind in _candidates(today, pricer, options):
-        if (
-            kind.vcpu >= needs[Metric.CPU] * (1 - 1e-9)
-            and kind.memory_gib >= needs[Metric.MEMORY] * (1 - 1e-9)
-            and (kind.network_gbps is None or kind.network_gbps * 1000 >= network)
-            and kind.currency == today.currency
-            and (best is None or (kind.price_hour, kind.name) < (best.price_hour, best.name))
-        ):
-            best = kind
-    return best
+    return needs
+
+
+def _bears(pool: Pool, kind: InstanceType, today: InstanceType, options: FindingOptions) -> bool:
+    """Whether as many members of that type are enough when some fail; nothing smaller is no worse."""
+    if kind.vcpu >= today.vcpu and kind.memory_gib >= today.memory_gib:
+        return True
+    unit = {str(Metric.CPU): kind.vcpu, str(Metric.MEMORY): kind.memory_gib}
+    return members_needed(pool, unit, options) <= pool.count
 
 
 def _candidates(today: InstanceType, pricer: Pricer, options: FindingOptions) -> Iterator[InstanceType]:
@@ -125,7 +144,7 @@ def _candidates(today: InstanceType, pricer: Pricer, options: FindingOptions) ->
 def _moved(
     title: str,
     members: Sequence[Case],
-    kinds: Sequence[InstanceType],
+    kind: InstanceType,
     findings: Mapping[str, Finding],
     advice: Mapping[str, Recommendation],
     adviser: Adviser,
@@ -133,8 +152,7 @@ def _moved(
     pricer = adviser.pricer
     rows = []
     cost = plain = Decimal(0)
-    where = sorted({f"{kind.provider}/{kind.region}" for kind in kinds})
-    for case, kind in zip(members, kinds, strict=True):
+    for case in members:
         today = pricer.type_of(case.resource)
         month = pricer.exchange.convert(kind.month, kind.currency)
         if today is None or month is None or case.price.month is None:
@@ -146,7 +164,8 @@ def _moved(
             kept = adviser.kept_ratio(case, listed)
             then = listed if kept is None else kept
         else:
-            then = month + _disk(case, kind, pricer)
+            disk = _disk(case, kind, pricer)
+            then = None if disk is None else month + disk
         if then is None:
             return None
         shape = "Arm, " if is_arm(kind) and not is_arm(today) else ""
@@ -173,24 +192,20 @@ def _moved(
     saving = sum((row.saving or Decimal(0) for row in rows), Decimal(0))
     if saving <= 0 or saving - plain < Decimal(str(adviser.options.migration_saving)) * cost:
         return None
-    names = sorted({kind.name for kind in kinds})
-    to = names[0] if len(names) == 1 else f"{len(names)} types"
-    place = (
-        "" if where == [f"{members[0].resource.provider}/{members[0].resource.site}"] else f" in {where[0]}"
-    )
-    return Alternative(
-        f"{title}: migrate to {to}{place}", AlternativeKind.MIGRATION, rows[0].because, tuple(rows)
-    )
+    home = f"{members[0].resource.provider}/{members[0].resource.site}"
+    where = f"{kind.provider}/{kind.region}"
+    to = kind.name if where == home else f"{kind.name} in {where}"
+    return Alternative(f"{title}: migrate to {to}", AlternativeKind.MIGRATION, rows[0].because, tuple(rows))
 
 
-def _disk(case: Case, kind: InstanceType, pricer: Pricer) -> Decimal:
-    """What its disk costs there; nothing where none is known of or priced."""
+def _disk(case: Case, kind: InstanceType, pricer: Pricer) -> Decimal | None:
+    """What its disk costs there; nothing where none is known of, None where it has no price there."""
     gib = case.held.get(Metric.STORAGE)
-    listed = pricer.catalog.storage_price(kind.provider, kind.region)
-    if not gib or listed is None:
+    if not gib:
         return Decimal(0)
-    price = pricer.exchange.convert(listed.price_gib_month, listed.currency)
-    return Decimal(0) if price is None else price * Decimal(repr(round(gib, 6)))
+    listed = pricer.catalog.storage_price(kind.provider, kind.region)
+    price = None if listed is None else pricer.exchange.convert(listed.price_gib_month, listed.currency)
+    return None if price is None else price * Decimal(repr(round(gib, 6)))
 
 
 def _named(kind: InstanceType, patterns: Mapping[str, re.Pattern[str]]) -> bool:

@@ -22,6 +22,7 @@ from models.case import Case
 from models.estate import replicas_of
 from models.fitting import describe
 from models.pricing import Amounts
+from models.usage import by_day, days_before
 
 POOL_LABEL = "pool"
 
@@ -136,11 +137,10 @@ def _pool(
         peaks = _matrix(members, metric, hourly, rows, window_days, "peak")
         recent = _sum(peaks)
         total[str(metric)] = recent[np.isfinite(recent)]
-        by_day = _sum(_matrix(members, metric, daily, days, None, "peak"))
-        whole = len(recent) // 24 * 24
-        last = recent[len(recent) - whole :].reshape(-1, 24)
-        highest = np.fmax.reduce(last, axis=1) if len(last) else np.empty(0)
-        known = np.sort(np.concatenate([by_day, highest]))
+        before = _sum(_matrix(members, metric, daily, days, None, "peak"))
+        before = before[: days_before(daily.get(metric), hourly[metric])]
+        whole = _sum(_matrix(members, metric, hourly, rows, None, "peak"))
+        known = np.sort(np.concatenate([before, by_day(whole[None])[0]]))
         known = known[np.isfinite(known)]
         lone = 2 if metric == Metric.CPU and len(known) > 1 else 1
         top[str(metric)] = float(known[-lone]) if len(known) else float("nan")

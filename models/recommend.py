@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from data.decision import Action, Finding, Status
+from data.exhaustion import day_of
 from data.recommendation import Recommendation
 from models.adviser import Adviser
 from models.case import Case
@@ -29,4 +30,4 @@ def recommend(case: Case, finding: Finding, cheaper: Fit | None, adviser: Advise
 def _order_by(case: Case, as_of: date) -> date | None:
     """The last day to order for what runs out later than the risk window; None where no day is named."""
     order = [e.order_by_days for e in case.exhaustions.values() if e.order_by_days is not None]
-    return as_of + timedelta(days=max(0, min(order))) if case.is_dated and order else None
+    return max(as_of, day_of(as_of, min(order))) if case.is_dated and order else None

@@ -14,7 +14,7 @@ from models.finding_options import FindingOptions
 from models.fitting import describe, is_sibling
 from models.headcount import breach_of, members_needed, why_so_many
 from models.pools import Pool
-from models.pricing import Amounts, Price, Pricer
+from models.pricing import Amounts, Pricer
 
 _SHORT = frozenset({Status.UNDER_PROVISIONED, Status.AT_RISK})
 _CALM = frozenset({Status.RIGHT_SIZED, Status.OVER_PROVISIONED})
@@ -87,20 +87,28 @@ def _larger(pool: Pool, findings: Mapping[str, Finding], adviser: Adviser) -> Al
     """Fewer members of the larger size that costs least altogether."""
     if len(pool.cases) == 1:
         return None
-    best: tuple[Decimal, int, str | None, Amounts, Price] | None = None
-    for name, unit, price in _sizes(pool, adviser.pricer):
+    best: tuple[Decimal, str | None, Amounts, list[Decimal]] | None = None
+    for name, unit in _sizes(pool, adviser.pricer):
         needed = members_needed(pool, unit, adviser.options)
-        if needed >= pool.count or price.month is None:
+        if needed >= pool.count:
             continue
-        if best is None or price.month * needed < best[0]:
-            best = (price.month * needed, needed, name, unit, price)
+        # Each keeps its own disk.
+        prices = [
+            adviser.pricer.listed(case.resource, {**case.held, **unit}, name).month
+            for case in pool.cases[:needed]
+        ]
+        months = [month for month in prices if month is not None]
+        cost = sum(months, Decimal(0))
+        if len(months) == needed and (best is None or cost < best[0]):
+            best = (cost, name, unit, months)
     if best is None:
         return None
-    _, needed, name, unit, price = best
+    _, name, unit, months = best
+    needed = len(months)
     because = why_so_many(pool, unit, adviser.options, needed)
     after = breach_of(pool, unit, needed)
     rows = []
-    for case in pool.cases[:needed]:
+    for case, month in zip(pool.cases[:needed], months, strict=True):
         amounts = {**case.held, **unit}
         rows.append(
             adviser.advise(
@@ -110,7 +118,7 @@ def _larger(pool: Pool, findings: Mapping[str, Finding], adviser: Adviser) -> Al
                 to_type=name or case.resource.instance_type,
                 to_size=describe(amounts),
                 amounts=amounts,
-                then=adviser.kept_ratio(case, price.month),
+                then=adviser.kept_ratio(case, month),
                 because=because,
                 breach_then=after,
             )
@@ -145,17 +153,14 @@ def _is_of_size(finding: Finding) -> bool:
     return any(m.metric in (Metric.CPU, Metric.MEMORY) and m.status in _SHORT for m in finding.metrics)
 
 
-def _sizes(pool: Pool, pricer: Pricer) -> Iterator[tuple[str | None, Amounts, Price]]:
+def _sizes(pool: Pool, pricer: Pricer) -> Iterator[tuple[str | None, Amounts]]:
     """Sizes above today's: of the price list where there is a type, else multiples."""
-    first = pool.cases[0]
-    today = pricer.type_of(first.resource)
+    today = pricer.type_of(pool.cases[0].resource)
     if today is None:
         for times in _LARGER:
-            unit = {m: v * times for m, v in pool.unit.items()}
-            yield None, unit, pricer.listed(first.resource, {**first.held, **unit}, None)
+            yield None, {m: v * times for m, v in pool.unit.items()}
         return
     for kind in pricer.catalog.candidates(today.provider, today.region):
         larger = kind.vcpu > today.vcpu and kind.memory_gib >= today.memory_gib
         if larger and is_sibling(today, kind) and kind.currency == today.currency:
-            unit = {str(Metric.CPU): kind.vcpu, str(Metric.MEMORY): kind.memory_gib}
-            yield kind.name, unit, pricer.listed(first.resource, {**first.held, **unit}, kind.name)
+            yield kind.name, {str(Metric.CPU): kind.vcpu, str(Metric.MEMORY): kind.memory_gib}

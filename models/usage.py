@@ -105,7 +105,7 @@ def usage(
     count = reported.sum(1)
     mean, p95 = _mean(demand, reported), _quantile(demand, 0.95)
 
-    every_day = _by_day(np.fmax(hourly.demand, hourly.peak))
+    every_day = by_day(np.fmax(hourly.demand, hourly.peak))
     days = every_day[:, -math.ceil(window / 24) :]
     with np.errstate(invalid="ignore"):
         known = held > 0
@@ -122,7 +122,7 @@ def usage(
 
     long = _long(hourly, daily)
     tops = _tops(days)
-    year_tops = _tops(np.concatenate([long.peaks[:, : _days_before(daily, hourly)], every_day], axis=1))
+    year_tops = _tops(np.concatenate([long.peaks[:, : days_before(daily, hourly)], every_day], axis=1))
     off = _run_of_zeros(hourly.capacity)
     silent = _silent_hours(hourly) + late
     first = np.fmax(long.days, _age_days(hourly))
@@ -220,7 +220,7 @@ def _quantile(values: FloatArray, level: float) -> FloatArray:
     return np.where(count > 0, (1 - share) * ordered[rows, low] + share * ordered[rows, high], np.nan)
 
 
-def _by_day(peak: FloatArray) -> FloatArray:
+def by_day(peak: FloatArray) -> FloatArray:
     """(n, days) highest hour of each stretch of 24 hours counted back from the end; NaN = none reported."""
     days = -(-peak.shape[1] // 24)
     padded = np.full((len(peak), days * 24), np.nan)
@@ -256,7 +256,7 @@ def _age_days(panel: Panel) -> FloatArray:
     return np.where(reported.any(1), (panel.slots - reported.argmax(1)) / 24.0, 0.0)
 
 
-def _days_before(daily: Panel | None, hourly: Panel) -> int:
+def days_before(daily: Panel | None, hourly: Panel) -> int:
     """Days of the daily history that end before the hourly one starts: later ones would count twice."""
     if daily is None or len(daily) == 0:
         return 0

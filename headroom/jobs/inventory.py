@@ -85,7 +85,9 @@ def record(run: Run, known: Knowledge, sources: Mapping[str, Source]) -> None:
         name in known.problems or (name not in known.found and tells_of_resources(source))
         for name, source in sources.items()
     )
-    if any(silent) or sources.keys() != tables_of(run.settings).keys():
+    # A pushed batch tells only of who sent something since the last one.
+    partial = any(getattr(source, "brings_inventory", False) for source in sources.values())
+    if partial or any(silent) or sources.keys() != tables_of(run.settings).keys():
         # What a source said in an earlier run still holds.
         told.append(run.store.frame("resources_now").drop("valid_from"))
     stated = known.stated

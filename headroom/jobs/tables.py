@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
 
-from data.exhaustion import Exhaustion
+from data.exhaustion import Exhaustion, day_of
 from data.outcome import Forecast
 from data.panel import DAY, FloatArray, Panel
 from data.reach import Reach
@@ -173,7 +173,7 @@ def exhaustion_rows(
     """Rows of `exhaustion`; day 1 is `start`, `lead_days` is by subject."""
 
     def on(day: int | None) -> date | None:
-        return None if day is None else start + timedelta(days=day - 1)
+        return None if day is None else day_of(start, day)
 
     return pl.DataFrame(
         [

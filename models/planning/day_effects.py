@@ -86,7 +86,8 @@ class DayEffects:
 
         special = np.array([day in feasts or day in closing for day in dates[:t]])
         judge = _Judge.of(demand, special, np.array([day.weekday() for day in dates[:t]]), by_factor)
-        habits = judge.feasts({k: name for k, name in names.items() if k < t}, set(names.values()))
+        told = {k: name for k, name in names.items() if k < t}
+        habits = judge.feasts(told, list(dict.fromkeys(names.values())))
         ends = [k for name in MONTH_ENDS for k in kinds.get(name, ()) if k < t]
         every = judge.habit(ends, len(MONTH_ENDS) * LEAST_MONTH_ENDS)
         for name in MONTH_ENDS if month_ends else ():

@@ -137,7 +137,7 @@ def test_running_out_is_a_risk_within_ninety_days_or_the_lead_time() -> None:
     later = [exhaustion("storage", ExhaustionState.DATED, 0.2, 120)]
     told = finding(storage, resources=volume, exhaustions=soon)
     assert told.status is Status.AT_RISK
-    assert "about 15 Apr 2026" in told.because
+    assert "about 14 Apr 2026" in told.because
     assert finding(storage, resources=volume, exhaustions=later).status is Status.RIGHT_SIZED
     slow = resources("volume", lead_days=150)
     assert finding(storage, resources=slow, exhaustions=later).status is Status.AT_RISK

@@ -160,7 +160,7 @@ def test_an_order_is_dated_and_sized_for_lead_time_and_horizon() -> None:
     )
     volume = inventory(kind="volume")
     told = advised(panels({"storage": 600.0}, {"storage": 1000.0}), volume, exhaustions=[runs_out])
-    assert (told.action, told.buy_by) == (Action.BUY, END.date() + timedelta(days=10))
+    assert (told.action, told.buy_by) == (Action.BUY, END.date() + timedelta(days=9))
     # 5 GiB a day for 30 + 90 days: 600 + 600 = 1,200, of which nine tenths may be used.
     assert told.targets["storage"] == pytest.approx(1340)
     amounts = np.full((1, len(REACH_DAYS), len(REACH_LEVELS)), 1080.0)
