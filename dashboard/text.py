@@ -46,6 +46,7 @@ ACTION_WORDS = {
     "resize_amount": "another size",
     "add_members": "add members",
     "remove_members": "remove members",
+    "migrate": "migrate",
     "stop": "stop",
     "buy": "buy",
 }
@@ -64,6 +65,7 @@ POLICY_WORDS = {
 
 EXHAUSTION_WORDS = {
     "exhausted_now": "now",
+    "dated": "within a year",
     "not_before": "not before",
     "not_within_horizon": "not within a year",
     "not_enough_history": "not enough history",
@@ -254,12 +256,15 @@ def listing(names: list[str], most: int = 3) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-CODES = {r"\bcpu\b": "CPU", r"\bnetwork_in\b": "network in", r"\bnetwork_out\b": "network out"}
-"""Names of metrics as they stand in the sentences that models write -> as people read them."""
+CODES = {
+    rf"(?<![\w./-]){code}(?![\w/-]|\.\w)": word
+    for code, word in (("cpu", "CPU"), ("network_in", "network in"), ("network_out", "network out"))
+}
+"""Names of metrics as they stand in the sentences that models write -> as people read them; a name that has
+one in it, `cpu-pool-2`, stays."""
 
-
-EXPONENT = r"\b\d(?:\.\d+)?e[+-]?\d+\b"
-"""A number in the notation of machines: `1.53e+03`."""
+EXPONENT = r"(?<![\w.-])-?\d(?:\.\d+)?e[+-]\d+(?![\w-])"
+"""A number in the notation of machines: `1.53e+03`; names with an e between digits stay: `7e9`, `a-1e-4`."""
 
 
 def readable(words: str) -> str:

@@ -125,12 +125,13 @@ def decision(
     from data.errors import UnknownName
     from headroom.jobs import actions
     from headroom.settings import load
+    from models.texts.wording import change_in_words
 
     if verdict not in set(Verdict):
         raise UnknownName("verdict", verdict, [str(v) for v in Verdict])
     choices = actions.choose(load(settings_file), resource, Verdict(verdict), reason=reason, until=until)
     for choice in choices:
-        what = f"{choice.action.replace('_', ' ')} to {choice.to_size}"
+        what = change_in_words(choice.action, choice.to_size)
         typer.echo(f"{choice.resource}: {choice.verdict} of {what} kept")
 
 

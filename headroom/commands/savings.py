@@ -20,6 +20,7 @@ def savings(settings_file: SettingsFile = None) -> None:
     from headroom.settings import load
     from models.ledger import realised_saving
     from models.realised import Progress
+    from models.texts.wording import change_in_words
 
     ledger, found, currency = actions.savings(load(settings_file))
     sums = Table(box=None, pad_edge=False)
@@ -43,7 +44,7 @@ def savings(settings_file: SettingsFile = None) -> None:
         after = one.breach_after
         rows.add_row(
             one.choice.resource,
-            f"{one.choice.action.replace('_', ' ')} to {one.choice.to_size}",
+            change_in_words(one.choice.action, one.choice.to_size),
             became,
             f"{one.since:%Y-%m-%d}" if one.since else "",
             *(

@@ -10,22 +10,12 @@ from data.decision import Action
 from data.money import ZERO
 from models.changes import Change, in_order
 from models.proposals import WINDOW_LABEL
-from models.texts.wording import NOTE
+from models.texts.wording import CHANGE_WORDS, NOTE
 
 _HEAD = (
     "| Resource | Change | From | To | Saving a month | Confidence | Window | Why |",
     "|---|---|---|---|---:|---|---|---|",
 )
-_WORDS = {
-    Action.KEEP: "keep",
-    Action.RESIZE_TYPE: "change type",
-    Action.RESIZE_AMOUNT: "resize",
-    Action.ADD_MEMBERS: "add members",
-    Action.REMOVE_MEMBERS: "remove",
-    Action.MIGRATE: "migrate",
-    Action.STOP: "stop",
-    Action.BUY: "buy",
-}
 _CHECKS = (
     "## Before",
     "",
@@ -109,7 +99,7 @@ def _word(change: Change) -> str:
     """Machines are stopped; what only holds data is deleted."""
     if change.advice.action is Action.STOP and change.resource.kind in {"volume", "snapshot"}:
         return "delete"
-    return _WORDS[change.advice.action]
+    return CHANGE_WORDS[change.advice.action]
 
 
 def _named(instance_type: str | None, size: str) -> str:

@@ -11,7 +11,7 @@ from data.decision import Action
 from data.series import Metric
 from models.changes import Change, in_order
 from models.estate import Resource, replicas_of
-from models.texts.wording import NOTE, RESIZES, as_yaml, in_comment, label
+from models.texts.wording import CHANGE_WORDS, NOTE, RESIZES, as_yaml, in_comment, label
 
 _VERSIONS = {
     "Deployment": "apps/v1",
@@ -43,7 +43,7 @@ def kubernetes_patches(changes: Sequence[Change]) -> str:
         kind = label(resource, "workload_kind", "Deployment")
         spec = _spec(change, kind)
         if kind not in _VERSIONS or spec is None:
-            what = "requests" if advice.action in RESIZES else str(advice.action).replace("_", " ")
+            what = "requests" if advice.action in RESIZES else CHANGE_WORDS[advice.action]
             notes.append(f"# {in_comment(resource.name)}: a {in_comment(kind)} takes no patch for {what}\n")
             continue
         namespace, _, name = resource.name.rpartition("/")

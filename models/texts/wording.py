@@ -11,8 +11,28 @@ from models.estate import COMPUTE, Resource
 
 NOTE = "Written by Headroom as a proposal. Review it; nothing has been changed."
 RESIZES = frozenset({Action.RESIZE_TYPE, Action.RESIZE_AMOUNT, Action.BUY, Action.MIGRATE})
+CHANGE_WORDS = {
+    Action.KEEP: "keep",
+    Action.RESIZE_TYPE: "change type",
+    Action.RESIZE_AMOUNT: "resize",
+    Action.ADD_MEMBERS: "add members",
+    Action.REMOVE_MEMBERS: "remove",
+    Action.MIGRATE: "migrate",
+    Action.STOP: "stop",
+    Action.BUY: "buy",
+}
+"""What is done, in the words of a change plan."""
+_JOINED: dict[str, str] = {Action.KEEP: " ", Action.REMOVE_MEMBERS: ", leaving "}
 MACHINES = COMPUTE - {"workload", "endpoint"}
 """Kinds that are stopped, removed and resized one by one."""
+
+
+def change_in_words(action: str, to_size: str) -> str:
+    """`resize to 4 cores`, `stop`; an action that nobody knows any more is said by its own name."""
+    words = CHANGE_WORDS[Action(action)] if action in set(Action) else action.replace("_", " ")
+    if action == Action.STOP or to_size in ("", "nothing"):
+        return words
+    return words + _JOINED.get(action, " to ") + to_size
 
 
 def label(resource: Resource, name: str, default: str) -> str:

@@ -1,3 +1,4 @@
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -44,7 +45,32 @@ def test_numbers_are_short_and_have_no_exponent(
 def test_sentences_of_models_are_said_as_people_say_them() -> None:
     said = text.sentence("cpu moved from about 3.39e+03 to 4.2e-02 cores in 9% of hours")
     assert said == "CPU moved from about 3,390 to 0.042 cores in 9 % of hours."
-    assert text.readable("release 1e4, 5 % of network_in") == "release 10,000, 5 % of network in"
+    assert text.readable("release 1e+04, 5 % of network_in") == "release 10,000, 5 % of network in"
+    assert text.readable("from -1.5e+03 to 2e-02") == "from -1,500 to 0.02"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "7e900000-1e4b-4e21-9e11-0000001e5a3b",
+        "00000000-0000-4e00-8e-5e-4",
+        "node-1e-4",
+        "1e-4-node",
+        "i-5e+3x",
+        "build 1e4",
+        "cpu-pool-2",
+        "web.cpu",
+        "shop/cpu",
+        "cpu.local",
+    ],
+)
+def test_names_stay_as_they_are(name: str) -> None:
+    assert text.readable(f"cpu of {name} is short") == f"CPU of {name} is short"
+
+
+@given(st.uuids())
+def test_no_identifier_is_rewritten(identifier: uuid.UUID) -> None:
+    assert text.readable(f"on {identifier}, twice") == f"on {identifier}, twice"
 
 
 def test_amounts_of_a_capacity_share_its_unit() -> None:
