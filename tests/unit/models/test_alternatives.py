@@ -1,10 +1,8 @@
-"""Advice for several resources together: members, emptied servers, migrations; and the plan that chooses."""
+"""Advice for several resources together: members, fewer larger ones; and the plan that chooses."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 
@@ -17,81 +15,25 @@ from hypothesis import strategies as st
 from data.alternative import Alternative, AlternativeKind
 from data.choice import Choice, Verdict
 from data.decision import Action, Status
-from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA
-from data.on_premises import OnPremisesModel
-from data.panel import HOUR, FloatArray, Panel
-from data.plan import Plan
-from data.prices import InstanceType, PriceCatalog
+from data.panel import DAY, HOUR, Panel
+from data.prices import PriceCatalog
 from data.recommendation import Recommendation
-from data.series import SeriesKey
-from models.decide import CostSettings, DecisionInputs, Decisions, decide
-from models.finding_options import FindingOptions
-from models.migrating import is_arm, is_burstable
-from models.packing import pack
-from models.proposals import plan_of
-
-START = datetime(2026, 1, 5, tzinfo=UTC)
-HOURS = 40 * 24
-END = START + HOURS * HOUR
-MODEL = OnPremisesModel(
-    server_price=Decimal(0), server_watts=0, rack_unit_price=Decimal(10), server_rack_units=30,
-    server_cores=15, server_memory_gib=300, memory_share=Decimal("0.5"), usable_share=Decimal(1),
+from models.decide import DecisionInputs, decide
+from tests.fleets import (
+    CLOUD,
+    DAY_SHAPE,
+    END,
+    HOURS,
+    START,
+    fleet,
+    listed,
+    planned,
+    random_fleet,
+    storage,
+    webs,
+    with_catalog,
+    with_disk,
 )  # fmt: skip
-"""A core is 10 a month, a GiB of memory 0.50."""
-
-DAY_SHAPE = 0.75 + 0.25 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
-
-
-def fleet(
-    names: list[str],
-    cpu: FloatArray,
-    memory: FloatArray,
-    held: tuple[float, float] = (4.0, 16.0),
-    tier: int = 1,
-    **fields: object,
-) -> DecisionInputs:
-    """Machines of the service shop; cpu and memory are (n, HOURS)."""
-    row = {"kind": "vm", "service": "shop", "provider": "on_premises", "site": "here", **fields}
-    return DecisionInputs(
-        END,
-        {
-            metric: Panel.of(
-                [SeriesKey(name, metric) for name in names],
-                START,
-                HOUR,
-                demand,
-                capacity=np.full(demand.shape, amount),
-            )
-            for metric, demand, amount in (("cpu", cpu, held[0]), ("memory", memory, held[1]))
-        },
-        resources=pl.DataFrame([{"resource": name, **row} for name in names], schema=RESOURCE_SCHEMA),
-        services=pl.DataFrame([{"service": "shop", "tier": tier}], schema=SERVICE_SCHEMA),
-        costs=CostSettings(on_premises=MODEL),
-    )
-
-
-def webs(count: int = 8, cpu: float = 1.9, memory: float = 9.0, **more: object) -> DecisionInputs:
-    """A balanced pool: every member peaks at `cpu` at the same hour."""
-    names = [f"web-{i + 1}" for i in range(count)]
-    shape = np.tile(DAY_SHAPE, (count, 1))
-    return fleet(names, cpu * shape, np.full((count, HOURS), memory), **more)  # type: ignore[arg-type]
-
-
-def planned(
-    inputs: DecisionInputs, decisions: Decisions, choices: dict[str, Choice] | None = None, **limits: float
-) -> Plan:
-    frames = decisions.frames()
-    return plan_of(
-        frames["recommendations"],
-        frames["findings"],
-        frames["resource_costs"],
-        inputs.resources,
-        inputs.services,
-        choices or {},
-        date(2026, 2, 14),
-        alternatives=frames["alternatives"],
-        **limits,  # type: ignore[arg-type]
-    )
 
 
 def test_members_are_removed_until_one_more_failure_would_be_too_many() -> None:
@@ -109,6 +51,23 @@ def test_members_are_removed_until_one_more_failure_would_be_too_many() -> None:
     assert [one.name for one in plan.chosen] == [told.name] and plan.saving == 96 and plan.cost == 8 * 48
     assert plan.chosen[0].because == told.because
     assert "6 × 4 cores, 16 GiB hold that, and with 1 of them gone 0.0% of hours" in told.because
+
+
+def test_a_burst_day_that_both_histories_know_of_is_still_one_lone_day() -> None:
+    inputs = webs()
+    cpu = inputs.hourly["cpu"]
+    demand = cpu.demand.copy()
+    demand[:, -100] = 3.9  # of 4 cores, for one hour on all of them
+    known = demand.reshape(8, -1, 24).max(2)
+    days = np.concatenate([np.full((8, 20), 1.9), known], axis=1)
+    daily = Panel.of(cpu.keys, START - 20 * DAY, DAY, days, capacity=np.full(days.shape, 4.0))
+    hourly = {**inputs.hourly, "cpu": Panel.of(cpu.keys, START, HOUR, demand, capacity=cpu.capacity)}
+    (told,) = decide(replace(inputs, hourly=hourly, daily={"cpu": daily})).alternatives
+    assert told.name == "shop web in here: 2 of 8 members fewer", "as without the burst"
+    # On two days it is a habit: 8 x 3.9 / 3.6 takes nine members.
+    demand[:, -200] = 3.9
+    hourly["cpu"] = Panel.of(cpu.keys, START, HOUR, demand, capacity=cpu.capacity)
+    assert decide(replace(inputs, hourly=hourly, daily={"cpu": daily})).alternatives == ()
 
 
 def test_the_least_important_tier_has_no_spare_member() -> None:
@@ -193,21 +152,6 @@ def test_a_pool_that_could_not_bear_a_failure_says_so() -> None:
     )
 
 
-def listed(*kinds: tuple[str, str, float, float, str], region: str = "r") -> tuple[InstanceType, ...]:
-    return tuple(
-        InstanceType("aws", region, name, family, vcpu, memory, None, 0.0, Decimal(price), "USD",
-                     date(2026, 1, 1), "test")
-        for name, family, vcpu, memory, price in kinds
-    )  # fmt: skip
-
-
-CLOUD = {"provider": "aws", "site": "r"}
-
-
-def with_catalog(inputs: DecisionInputs, *types: InstanceType, **options: object) -> DecisionInputs:
-    return replace(inputs, catalog=PriceCatalog(types), options=FindingOptions(**options))  # type: ignore[arg-type]
-
-
 def test_several_small_ones_become_fewer_larger_ones_where_that_is_cheaper() -> None:
     types = listed(("m6i.xlarge", "m6i", 4, 16, "0.20"), ("m6i.4xlarge", "m6i", 16, 64, "0.30"))
     inputs = with_catalog(webs(instance_type="m6i.xlarge", **CLOUD), *types)
@@ -225,67 +169,13 @@ def test_several_small_ones_become_fewer_larger_ones_where_that_is_cheaper() -> 
     assert list(told) == [AlternativeKind.MEMBERS]
 
 
-@pytest.mark.parametrize(
-    ("name", "arm", "credits"),
-    [
-        ("m6i.large", False, False), ("m6g.large", True, False), ("c7gn.xlarge", True, False),
-        ("g5.xlarge", False, False), ("t4g.small", True, True), ("t3.medium", False, True),
-        ("a1.large", True, False), ("r6gd.large", True, False), ("m7i-flex.large", False, False),
-    ],
-)  # fmt: skip
-def test_processors_and_credits_are_read_from_the_name(name: str, arm: bool, credits: bool) -> None:
-    (kind,) = listed((name, name.split(".")[0], 2, 8, "0.1"))
-    assert (is_arm(kind), is_burstable(kind)) == (arm, credits)
-
-
-@pytest.mark.parametrize(
-    ("name", "arm", "credits"),
-    [("Standard_D4s_v5", False, False), ("Standard_D4ps_v5", True, False), ("Standard_E8pds_v5", True, False),
-     ("Standard_B2s", False, True), ("Standard_F8s_v2", False, False)],
-)  # fmt: skip
-def test_azure_names_too(name: str, arm: bool, credits: bool) -> None:
-    kind = InstanceType(
-        "azure", "r", name, "x", 4, 16, None, 0.0, Decimal(1), "USD", date(2026, 1, 1), "test"
-    )
-    assert (is_arm(kind), is_burstable(kind)) == (arm, credits)
-
-
-def test_a_migration_must_save_more_than_resizing_and_arm_must_be_asked_for() -> None:
-    types = (
-        *listed(("m5.xlarge", "m5", 4, 16, "0.20"), ("m7a.xlarge", "m7a", 4, 16, "0.15"),
-                ("m7g.xlarge", "m7g", 4, 16, "0.10"), ("t3.xlarge", "t3", 4, 16, "0.05")),
-        *listed(("m5.xlarge", "m5", 4, 16, "0.08"), region="far"),
-    )  # fmt: skip
-    base = webs(1, instance_type="m5.xlarge", **CLOUD)
-    inputs = with_catalog(base, *types)
-    (told,) = decide(inputs).alternatives
-    assert told.name == "web-1: migrate to m7a.xlarge" and told.saving == Decimal("36.50")  # 0.05 x 730
-    plan = planned(inputs, decide(inputs))
-    assert [one.name for one in plan.chosen] == [told.name]
-    (told,) = decide(with_catalog(base, *types, migrate_to=("family", "arm"))).alternatives
-    assert told.advice[0].to_type == "m7g.xlarge" and "Arm" in told.because
-    (told,) = decide(with_catalog(base, *types, migrate_to=("aws/far",))).alternatives
-    assert told.name == "web-1: migrate to m5.xlarge in aws/far"
-    assert told.advice[0].to_type == "aws/far/m5.xlarge" and "moving data" in told.because
-    assert decide(with_catalog(base, *types, migrate_to=())).alternatives == ()
-    assert decide(with_catalog(base, *types, migration_saving=0.3)).alternatives == ()
-
-
-def test_a_pool_migrates_as_a_whole() -> None:
-    types = listed(("m5.xlarge", "m5", 4, 16, "0.20"), ("m7a.xlarge", "m7a", 4, 16, "0.10"))
-    inputs = with_catalog(webs(instance_type="m5.xlarge", **CLOUD), *types)
-    told = {one.kind: one for one in decide(inputs).alternatives}
-    moved = told[AlternativeKind.MIGRATION]
-    assert moved.name == "shop web in r: migrate to m7a.xlarge" and len(moved.advice) == 8
-    assert moved.saving == 8 * 73
-    plan = planned(inputs, decide(inputs))
-    assert [one.name for one in plan.chosen] == [moved.name], "584 against 292 for two members fewer"
-    told_off = Choice("web-3", Verdict.DISMISS, "migrate", END, reason="a licence bound to the processor")
-    less = planned(inputs, decide(inputs), {"web-3": told_off})
-    assert [one.name for one in less.chosen] == [told[AlternativeKind.MEMBERS].name]
-    assert {one.proposal.name: one.because for one in less.left_out}[moved.name] == (
-        "dismissed: a licence bound to the processor"
-    )
+def test_each_of_the_larger_ones_keeps_its_own_disk() -> None:
+    types = listed(("m6i.xlarge", "m6i", 4, 16, "0.20"), ("m6i.4xlarge", "m6i", 16, 64, "0.30"))
+    inputs = with_disk(webs(instance_type="m6i.xlarge", **CLOUD), [100, 200, 300, *[100] * 5])
+    told = decide(replace(inputs, catalog=PriceCatalog(types, (storage("r", "0.10"),)))).alternatives
+    (large,) = [one for one in told if one.kind is AlternativeKind.CONSOLIDATION]
+    # Three of 0.30 x 730 = 219 stay, with 100, 200 and 300 GiB.
+    assert [row.cost_then for row in large.advice][:3] == [229, 239, 249]
 
 
 def test_what_was_accepted_is_not_overruled_by_a_better_total() -> None:
@@ -302,105 +192,6 @@ def test_what_was_accepted_is_not_overruled_by_a_better_total() -> None:
     assert len(half.chosen) == 8, "one verdict of four settles nothing"
     own = planned(inputs, decisions, {first: Choice(first, Verdict.ACCEPT, "resize_amount", END)})
     assert f"{first}: resize_amount was accepted" in {one.because for one in own.left_out}
-
-
-def servers(cpu: list[float], tier: int = 3, **more: object) -> DecisionInputs:
-    names = [f"srv-{i + 1:02d}" for i in range(len(cpu))]
-    flat = np.array(cpu)[:, None] * np.ones((len(cpu), HOURS))
-    return fleet(names, flat, 4 * flat, (32.0, 256.0), tier, kind="server", **more)
-
-
-def test_servers_are_emptied_onto_others_of_their_site() -> None:
-    inputs = servers([9.0, 18.0, 18.0, 9.0])
-    told = [one for one in decide(inputs).alternatives if one.kind is AlternativeKind.CONSOLIDATION]
-    # 18 / 0.9 = 20 and 9 / 0.9 = 10 of 32 cores: a 20 and a 10 share a server.
-    assert [one.name for one in told] == ["servers in here: 2 of 4 emptied onto others"]
-    gone = {row.resource: row.because for row in told[0].advice if row.action is Action.REMOVE_MEMBERS}
-    assert set(gone) == {"srv-01", "srv-04"} or len(gone) == 2
-    assert all("fits onto srv-0" in why for why in gone.values())
-    assert told[0].saving == 2 * (32 * 10 + 256 * Decimal("0.5"))
-    spared = [one.name for one in decide(servers([9.0, 18.0, 18.0, 9.0], tier=1)).alternatives]
-    assert spared == ["servers in here: 1 of 4 emptied onto others"]
-    assert decide(servers([9.0, 18.0, 18.0, 9.0], labels='{"stays": "yes"}')).alternatives == ()
-
-
-amounts = st.floats(0.5, 32)
-
-
-@given(st.lists(st.tuples(amounts, amounts, amounts, amounts), min_size=1, max_size=9))
-def test_packing_overfills_nobody_and_places_everything(drawn: list[tuple[float, ...]]) -> None:
-    needs = {f"h{i}": {"cpu": row[0], "memory": row[1]} for i, row in enumerate(drawn)}
-    held = {f"h{i}": {"cpu": row[2], "memory": row[3]} for i, row in enumerate(drawn)}
-    placed = pack(needs, held)
-    assert set(placed) == set(needs)
-    for host in set(placed.values()):
-        guests = [name for name, where in placed.items() if where == host]
-        if guests == [host]:
-            continue  # what stays at home is no worse off
-        for metric, room in held[host].items():
-            assert sum(needs[name][metric] for name in guests) <= room + 1e-6
-    assert placed == pack(dict(reversed(needs.items())), dict(reversed(held.items())))
-
-
-def random_fleet(seed: int) -> DecisionInputs:
-    """Pools, servers and single machines, on premises and in a cloud of three families."""
-    rng = np.random.default_rng(seed)
-    types = (
-        *listed(("m5.large", "m5", 2, 8, "0.10"), ("m5.xlarge", "m5", 4, 16, "0.20"),
-                ("m5.4xlarge", "m5", 16, 64, "0.70"), ("m7a.large", "m7a", 2, 8, "0.08"),
-                ("m7a.xlarge", "m7a", 4, 16, "0.14")),
-    )  # fmt: skip
-    rows, loads, memories, cores, gib = [], [], [], [], []
-    for pool in range(4):
-        cloud = bool(rng.integers(2))
-        kind = str(rng.choice(["vm", "vm", "server", "workload"]))
-        count = int(rng.integers(1, 9))
-        size = (4.0, 16.0) if cloud else (float(rng.choice([4, 8, 32])), float(rng.choice([16, 64])))
-        load = rng.uniform(0.05, 1.0)
-        for i in range(count):
-            labelled = {"pool": "x"} if rng.random() < 0.2 else {}
-            price = Decimal(int(rng.integers(50, 3000))) / 10 if rng.random() < 0.3 else None
-            rows.append(
-                {
-                    "resource": f"p{pool}-{i + 1}",
-                    "kind": kind,
-                    "service": f"s{pool % 3}",
-                    "provider": "kubernetes" if kind == "workload" else "aws" if cloud else "on_premises",
-                    "site": "r" if cloud else "here",
-                    "instance_type": "m5.xlarge" if cloud and kind != "workload" else None,
-                    "monthly_price": price,
-                    "currency": None if price is None else "USD",
-                    "labels": json.dumps({"replicas": str(int(rng.integers(1, 7))), **labelled}),
-                }
-            )  # fmt: skip
-            noise = rng.uniform(0.9, 1.0, HOURS)
-            loads.append(size[0] * load * DAY_SHAPE * noise)
-            memories.append(size[1] * rng.uniform(0.1, 0.9) * np.ones(HOURS))
-            cores.append(size[0])
-            gib.append(size[1])
-    names = [str(row["resource"]) for row in rows]
-    # A tenth is known by the inventory only.
-    seen = np.flatnonzero(rng.random(len(names)) < 0.9)
-    hourly = {
-        metric: Panel.of(
-            [SeriesKey(names[i], metric) for i in seen],
-            START,
-            HOUR,
-            np.array(demand)[seen],
-            capacity=np.repeat(np.array(held)[seen, None], HOURS, axis=1),
-        )
-        for metric, demand, held in (("cpu", loads, cores), ("memory", memories, gib))
-    }
-    services = pl.DataFrame([{"service": f"s{i}", "tier": i + 1} for i in range(3)], schema=SERVICE_SCHEMA)
-    return DecisionInputs(
-        END,
-        hourly,
-        resources=pl.DataFrame(rows, schema=RESOURCE_SCHEMA),
-        services=services,
-        catalog=PriceCatalog(types),
-        costs=CostSettings(on_premises=MODEL),
-        stated={name: {"cpu": cores[i], "memory": gib[i]} for i, name in enumerate(names)},
-    )
 
 
 @settings(max_examples=40, deadline=None)
