@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +43,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from dashboard.serve import serve
-serve(Path(sys.argv[1]), port=int(sys.argv[2]), workers=1)
+serve(Path(sys.argv[1]), port=int(sys.argv[2]), workers=int(sys.argv[3]), state_url=sys.argv[4])
 """
 
 
@@ -60,14 +60,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the dashboard, served as `headroom serve` serves it."""
-    folder = publish_small_estate(tmp_path_factory.mktemp("browser") / "published")
+@contextmanager
+def served(folder: Path, workers: int = 1, state_url: str = "") -> Iterator[str]:
+    """Address of a dashboard over what is published in `folder`, served as `headroom serve` serves it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), str(port)], cwd=ROOT)
+    words = [sys.executable, "-c", PROGRAM, str(folder), str(port), str(workers), state_url]
+    server = subprocess.Popen(words, cwd=ROOT)
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -83,6 +83,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0, "Ctrl-C must stop the server cleanly"
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a dashboard that keeps no decisions."""
+    with served(publish_small_estate(tmp_path_factory.mktemp("browser") / "published")) as found:
+        yield found
 
 
 @dataclass(slots=True)

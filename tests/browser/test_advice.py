@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,19 +12,12 @@ from playwright.sync_api import Browser, expect
 
 from data.app_state import AppState
 from data.choice import Verdict
-from tests.browser.conftest import ROOT, Visit, context_of, visit
+from tests.browser.conftest import Visit, context_of, served, visit
 from tests.small_estate import publish_small_estate
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 expect.set_options(timeout=20_000)  # what is written makes the page anew: two answers, on a busy machine
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from dashboard.serve import serve
-serve(Path(sys.argv[1]), port=int(sys.argv[2]), workers=2, state_url=sys.argv[3])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +29,8 @@ def state_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deciding(state_file: Path) -> Iterator[str]:
     """Address of a dashboard that keeps decisions, with two workers."""
     folder = publish_small_estate(state_file.parent / "published")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [sys.executable, "-c", PROGRAM, str(folder), str(port), f"sqlite:///{state_file}"]
-    server = subprocess.Popen(words, cwd=ROOT)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
-                    break
-            except OSError:
-                assert server.poll() is None, "the server ended at once"
-                assert time.monotonic() < deadline, "the server did not answer within a minute"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0, "Ctrl-C must stop the server cleanly"
+    with served(folder, 2, f"sqlite:///{state_file}") as found:
+        yield found
 
 
 @pytest.fixture
