@@ -119,16 +119,21 @@ class UsualRange:
             return quantiles
         horizon, share = quantiles.shape[1], self._at(levels).astype(quantiles.dtype)
         usual = usual.astype(quantiles.dtype, copy=False)
-        phase = np.arange(horizon) % usual.shape[2]
-        mixed = quantiles * (1 - share.sum(1))[:, None, :]
+        day = usual.shape[2]
+        mixed: FloatArray = quantiles * (1 - share.sum(1))[:, None, :]
         for k in range(len(usual)):
             if share[:, k].any():
-                mixed += (usual[k] * share[:, k][:, None, :])[:, phase]
+                part = usual[k] * share[:, k][:, None, :]
+                for first in range(0, horizon, day):
+                    mixed[:, first : first + day] += part[:, : horizon - first]
         half = levels.index(0.5)
         middle = quantiles[:, :, half, None]
         np.minimum(mixed[:, :, :half], middle, out=mixed[:, :, :half])
         np.maximum(mixed[:, :, half:], middle, out=mixed[:, :, half:])
-        return np.sort(mixed, axis=2)
+        # Weights differ between levels, so quantiles may cross; those of most series do not.
+        crossed = (mixed[:, :, 1:] < mixed[:, :, :-1]).any((1, 2))
+        mixed[crossed] = np.sort(mixed[crossed], axis=2)
+        return mixed
 
     def _at(self, levels: tuple[float, ...]) -> FloatArray:
         """(n, ranges, levels) weights."""

@@ -55,11 +55,11 @@ def lag_products(
     """(n, p + 2, p + 2) sums over slots first to last of the products of lags, one, and the slot itself."""
     n, size = len(values), len(lags) + 2
     products = np.empty((n, size, size))
-    columns = np.arange(first, last)[None, :] - np.array(lags)[:, None]
     for begin in range(0, n, _BLOCK):
         rows = values[begin : begin + _BLOCK]
         design = np.empty((len(rows), size, last - first), np.float32)
-        design[:, :-2] = rows[:, columns]
+        for row, lag in enumerate(lags):
+            design[:, row] = rows[:, first - lag : last - lag]
         design[:, -2] = 1.0
         design[:, -1] = rows[:, first:last]
         if weight is not None:
@@ -131,17 +131,14 @@ class SeasonalAutoregression:
         specs = {"ar_log": (base, self.prior_slots)}
         if seasons.day > 1 and min(cutoffs) >= max(long) + 4 * seasons.day:
             specs["ar_log_long"] = (long, self.long_prior_slots)
-        out = dict(_fitted(batch, batch.bent, cutoffs, horizon, specs, bent=True))
+        out = dict(_fitted(batch, cutoffs, horizon, specs, bent=True))
         if batch.logged.any():
-            out |= _fitted(
-                batch, batch.raw, cutoffs, horizon, {"ar_raw": (base, self.prior_slots)}, bent=False
-            )
+            out |= _fitted(batch, cutoffs, horizon, {"ar_raw": (base, self.prior_slots)}, bent=False)
         return out
 
 
 def _fitted(
     batch: Batch,
-    demand: FloatArray,
     cutoffs: tuple[int, ...],
     horizon: int,
     specs: dict[str, tuple[tuple[int, ...], float]],
@@ -149,7 +146,7 @@ def _fitted(
     bent: bool,
 ) -> Paths:
     earliest = min(cutoffs)
-    standard = Standard.of(batch, demand, earliest)
+    standard = Standard.of_bent(batch, earliest) if bent else Standard.of(batch, batch.raw, earliest)
     values = standard.values
     single = values.astype(np.float32)
     lags = tuple(sorted({lag for spec, _ in specs.values() for lag in spec}))

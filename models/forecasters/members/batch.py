@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.features.seasons import Seasons
+
+T = TypeVar("T")
 
 Paths = Mapping[str, FloatArray]
 """Name of a member -> (origins, n, horizon) point paths in the unit of `Batch.raw`."""
@@ -35,8 +37,8 @@ class Batch:
     teaches: NDArray[np.bool_]
     """(n,) whether the series is regular enough to take part in what is learnt over all series."""
     seasons: Seasons
-    _bounds: dict[int, tuple[FloatArray, FloatArray]] = field(default_factory=dict, init=False, repr=False)
-    """Bounds by cutoff, once found: every member asks for them."""
+    _found: dict[tuple[str, int], Any] = field(default_factory=dict, init=False, repr=False)
+    """What was found once, by its name and cutoff."""
 
     @property
     def slots(self) -> int:
@@ -63,11 +65,20 @@ class Batch:
 
     def bounds(self, cutoff: int) -> tuple[FloatArray, FloatArray]:
         """(n, 1) lowest and highest value of `bent` that a path may take."""
-        if cutoff not in self._bounds:
+
+        def found() -> tuple[FloatArray, FloatArray]:
             seen = self.bent[:, :cutoff]
             low, high = seen.min(1, keepdims=True), seen.max(1, keepdims=True)
-            self._bounds[cutoff] = low - 0.5 * (high - low), high + 0.5 * (high - low)
-        return self._bounds[cutoff]
+            return low - 0.5 * (high - low), high + 0.5 * (high - low)
+
+        return self.once("bounds", cutoff, found)
+
+    def once(self, name: str, cutoff: int, find: Callable[[], T]) -> T:
+        """What `find` returns, found at the first call: several members ask for the same."""
+        if (name, cutoff) not in self._found:
+            self._found[name, cutoff] = find()
+        found: T = self._found[name, cutoff]
+        return found
 
 
 class Member(Protocol):

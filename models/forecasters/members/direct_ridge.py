@@ -37,7 +37,7 @@ class DirectRidge:
     def paths(self, batch: Batch, cutoffs: tuple[int, ...], horizon: int) -> Paths:
         day, recent = batch.seasons.day, batch.seasons.recent
         window, earliest = 2 * recent, min(cutoffs)
-        standard = Standard.of(batch, batch.bent, earliest)
+        standard = Standard.of_bent(batch, earliest)
         values = standard.values.astype(np.float32)
         known = np.cumsum(np.pad(batch.weight > 0, ((0, 0), (1, 0))), axis=1, dtype=np.intp)
         teaching = np.flatnonzero(batch.teaches)

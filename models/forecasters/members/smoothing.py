@@ -35,14 +35,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The states of (n, settings) recursions after a slot, and the decayed sum of their errors."""
+    """The states of (settings, n) recursions after a slot, and the decayed sum of their errors."""
 
     level: Single
     trend: Single
     day: Single
-    """(day, n, settings)"""
+    """(day, settings, n)"""
     week: Single
-    """(week, n, settings), or (1, …) zeros without a weekly season"""
+    """(week, settings, n), or (1, …) zeros without a weekly season"""
     error: Single
     loss: Single
 
@@ -63,62 +63,72 @@ def smoothed(
     `day` and `week` are the seasons' slots, 1 for none. `memory` is the slots over which errors
     count towards the choice of settings.
     """
-    n = len(values)
+    # Series last and everything in place: a step costs little more than reading and writing its states.
+    shape = len(grid), len(values)
     columns = np.array([[s.level, s.trend, s.day, s.week, s.carry] for s in grid], np.float32).T
-    alpha, beta, gamma_day, gamma_week, carry = columns[:, None, :]
+    alpha, beta, gamma_day, gamma_week, carry = (np.repeat(c[:, None], shape[1], 1) for c in columns)
     phi = np.float32(damping)
     ahead = day if day > 1 else 24
     reach = np.float32(np.sum(damping ** np.arange(1, ahead + 1)))
-    carried = carry**ahead
+    carried, carries = carry**ahead, bool(carry.any())
     keep = np.float32(np.exp(-1.0 / memory))
     level, trend, daily, weekly = _begun(values, len(grid), day, week)
-    error = np.zeros((n, len(grid)), np.float32)
-    loss = np.zeros((n, len(grid)), np.float32)
-    promised: list[Single | None] = [None] * ahead
-    tracked_from = min(cutoffs) - int(5 * memory) - ahead
-    whole: NDArray[np.bool_] = np.all(trust, axis=0)
-    bounded: NDArray[np.bool_] = np.any(censored, axis=0)
+    slots, trusted, bounds = (np.ascontiguousarray(part.T) for part in (values, trust, censored))
+    whole: NDArray[np.bool_] = np.all(trusted, axis=1)
+    bounded: NDArray[np.bool_] = np.any(bounds, axis=1)
+    miss, error, loss, surprise, work = (np.zeros(shape, np.float32) for _ in range(5))
+    promised = np.zeros((ahead, *shape), np.float32)
+    tracked_from = max(0, min(cutoffs) - int(5 * memory) - ahead)
     kept: dict[int, State] = {}
     wanted = set(cutoffs)
     for at in range(max(cutoffs)):
-        slot = values[:, at, None]
-        of_day, of_week = daily[at % day], weekly[at % week]
-        base = level + phi * trend
-        miss = slot - base
-        miss -= of_day
+        slot, of_day, of_week = slots[at], daily[at % day], weekly[at % week]
+        trend *= phi
+        level += trend
+        np.subtract(slot, level, out=miss)
+        if day > 1:
+            miss -= of_day
         if week > 1:
             miss -= of_week
         if bounded[at]:
             # Demand at capacity was at least this much: it can raise the level, never lower it.
-            np.copyto(miss, 0.0, where=censored[:, at, None] & (miss < 0))
+            np.copyto(miss, 0.0, where=bounds[at] & (miss < 0))
         if not whole[at]:
-            miss *= trust[:, at, None]
-        if at >= tracked_from:
+            miss *= trusted[at]
+        tracked = at >= tracked_from
+        if tracked:
             loss *= keep
-            surprise = np.abs(miss - carry * error)
-            earlier = promised[at % ahead]
-            if earlier is not None:
-                surprise += np.abs(slot - earlier)
+            if carries:
+                np.multiply(carry, error, out=surprise)
+                np.subtract(miss, surprise, out=surprise)
+                np.abs(surprise, out=surprise)
+            else:
+                np.abs(miss, out=surprise)
+            if at >= tracked_from + ahead:
+                np.subtract(slot, promised[at % ahead], out=work)
+                surprise += np.abs(work, out=work)
             if not whole[at]:
-                surprise *= trust[:, at, None]
+                surprise *= trusted[at]
             loss += surprise
-        level = base + alpha * miss
-        trend = phi * trend + beta * miss
+        level += np.multiply(alpha, miss, out=work)
+        trend += np.multiply(beta, miss, out=work)
         if day > 1:
-            of_day += gamma_day * miss
+            of_day += np.multiply(gamma_day, miss, out=work)
         if week > 1:
-            of_week += gamma_week * miss
-        error = miss
-        if at >= tracked_from:
-            promise = level + reach * trend
+            of_week += np.multiply(gamma_week, miss, out=work)
+        miss, error = error, miss
+        if tracked:
+            promise = np.multiply(reach, trend, out=promised[at % ahead])
+            promise += level
             if day > 1:
                 promise += daily[(at + ahead) % day]
             if week > 1:
                 promise += weekly[(at + ahead) % week]
-            promise += carried * error
-            promised[at % ahead] = promise
+            if carries:
+                promise += np.multiply(carried, error, out=work)
         if at + 1 in wanted:
-            kept[at + 1] = State(level, trend, daily.copy(), weekly.copy(), error, loss.copy())
+            states = (level, trend, daily, weekly, error, loss)
+            kept[at + 1] = State(*(state.copy() for state in states))
     return kept
 
 
@@ -129,41 +139,41 @@ def _begun(values: Single, settings: int, day: int, week: int) -> tuple[Single, 
     cycles = max(1, min(2, t // longest))
     opening = values[:, : min(t, cycles * longest)]
     centre = opening.mean(1)
-    daily = np.zeros((day, n, settings), np.float32)
-    weekly = np.zeros((week, n, settings), np.float32)
+    daily = np.zeros((day, settings, n), np.float32)
+    weekly = np.zeros((week, settings, n), np.float32)
     days = opening.shape[1] // day
     if day > 1 and days:
         shape = opening[:, : days * day].reshape(n, days, day).mean(1) - centre[:, None]
-        daily += shape.T[:, :, None]
+        daily += shape.T[:, None, :]
         if week > 1 and t >= week:
             of_week = opening[:, : cycles * week].reshape(n, cycles, week).mean(1) - centre[:, None]
             of_week -= np.tile(shape, week // day)
             # Two weeks say too little about single hours; the rest is learnt on the way.
-            weekly += 0.7 * of_week.T[:, :, None]
-    level = np.repeat(centre[:, None], settings, 1).astype(np.float32)
-    return level, np.zeros((n, settings), np.float32), daily, weekly
+            weekly += 0.7 * of_week.T[:, None, :]
+    level = np.repeat(centre[None, :], settings, 0).astype(np.float32)
+    return level, np.zeros((settings, n), np.float32), daily, weekly
 
 
 def looked_ahead(
     state: State, grid: tuple[Setting, ...], damping: float, cutoff: int, horizon: int, best: int
 ) -> FloatArray:
     """(n, horizon) mean path of the settings with the lowest loss."""
-    order = np.argsort(state.loss, axis=1, kind="stable")[:, :best]
-    rows = np.arange(len(order))[:, None]
+    order = np.argsort(state.loss, axis=0, kind="stable")[:best]
+    rows = np.arange(order.shape[1])
     steps = np.arange(1, horizon + 1)
     slots = cutoff + steps - 1
-    carry = np.array([s.carry for s in grid], np.float32)[order]
-    level, trend, error = state.level[rows, order], state.trend[rows, order], state.error[rows, order]
+    fading = np.array([s.carry for s in grid], np.float32)[:, None] ** steps
+    level, trend, error = state.level[order, rows], state.trend[order, rows], state.error[order, rows]
     day, week = len(state.day), len(state.week)
     # Seasons and damped trend are linear in the states, so the mean over settings can be taken first.
-    path = level.mean(1)[:, None] + trend.mean(1)[:, None] * np.cumsum(damping**steps)
+    path = level.mean(0)[:, None] + trend.mean(0)[:, None] * np.cumsum(damping**steps)
     if day > 1:
-        path = path + state.day[:, rows, order].mean(2)[slots % day].T
+        path = path + state.day[:, order, rows].mean(1)[slots % day].T
     if week > 1:
-        path = path + state.week[:, rows, order].mean(2)[slots % week].T
-    for j in range(order.shape[1]):
-        if carry[:, j].any():
-            path = path + error[:, j, None] * carry[:, j, None] ** steps
+        path = path + state.week[:, order, rows].mean(1)[slots % week].T
+    if fading.any():
+        for own, left in zip(order, error, strict=True):
+            path = path + left[:, None] * fading[own]
     looked: FloatArray = path.astype(float)
     return looked
 
@@ -188,7 +198,7 @@ class Smoothing:
         return 8
 
     def paths(self, batch: Batch, cutoffs: tuple[int, ...], horizon: int) -> Paths:
-        standard = Standard.of(batch, batch.bent, min(cutoffs))
+        standard = Standard.of_bent(batch, min(cutoffs))
         day = batch.seasons.day if self.seasons else 1
         week = batch.seasons.week or 1 if self.seasons == 2 else 1
         states = smoothed(

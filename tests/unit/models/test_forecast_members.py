@@ -206,10 +206,10 @@ def test_smoothing_is_the_recursion_slot_by_slot() -> None:
             start = (centre, 0.0, day.copy(), week.copy(), 0.0)
             level, trend, d, w, error = smoothed_by_loop(z[i].astype(float), seen[i], setting, 0.95, start)
             state = states[60]
-            assert state.level[i, j] == pytest.approx(level, abs=1e-4)
-            assert state.trend[i, j] == pytest.approx(trend, abs=1e-4)
-            np.testing.assert_allclose(state.day[:, i, j], d, atol=1e-4)
-            np.testing.assert_allclose(state.week[:, i, j], w, atol=1e-4)
+            assert state.level[j, i] == pytest.approx(level, abs=1e-4)
+            assert state.trend[j, i] == pytest.approx(trend, abs=1e-4)
+            np.testing.assert_allclose(state.day[:, j, i], d, atol=1e-4)
+            np.testing.assert_allclose(state.week[:, j, i], w, atol=1e-4)
             one = smoothed(z, seen, np.zeros((2, 60), bool), (setting,), 0.95, 4, 12, (60,), memory=20.0)[60]
             path = looked_ahead(one, (setting,), 0.95, 60, 9, best=1)
             for k in range(9):
