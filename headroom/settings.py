@@ -208,7 +208,7 @@ class DecideSettings(Section):
         default_factory=dict,
         description="Largest node of a node pool or cluster (labels `node_pool`, `cluster`) where the"
         " inventory does not list its nodes; no replica is advised to be larger, e.g."
-        " { large = { cpu = 16, memory = 64 } }",
+        ' { large = { cpu = 16, memory = 64 } }, of one cluster alone { "prod/large" = … }',
     )
     migrate_to: tuple[str, ...] = Field(
         ("family",),

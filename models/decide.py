@@ -35,7 +35,7 @@ from models.findings import judge_metric, judge_resource
 from models.fitting import fit
 from models.headcount import told_of_pools
 from models.members import compare_members
-from models.node_caps import node_caps
+from models.node_caps import known_capacities, node_caps
 from models.pools import pools_of
 from models.pricing import Amounts, Pricer
 from models.recommend import recommend
@@ -126,10 +126,8 @@ def decide(inputs: DecisionInputs) -> Decisions:
             exhaustions.setdefault(one.key.subject, {})[one.key.metric] = one
     ahead = _demands_ahead(inputs.reach, estate, options, inputs.counted)
 
-    held = {name: dict(amounts) for name, amounts in inputs.stated.items()}
-    for name, used in measured.items():
-        held.setdefault(name, {}).update({m: u.capacity for m, u in used.items() if u.capacity > 0})
-    caps = node_caps(estate.current, held, inputs.nodes)
+    used_of = {name: {m: u.capacity for m, u in used.items()} for name, used in measured.items()}
+    caps = node_caps(estate.current, known_capacities(inputs.stated, used_of), inputs.nodes)
     names = frozenset(resource.name for resource in estate.current)
 
     cases: list[Case] = []

@@ -20,6 +20,7 @@ from data.series import STOCKS, Metric
 from models.exhaustion import Correction
 from models.fitting import describe, number
 from models.moves import consolidated, launched, migrated
+from models.node_caps import Nodes, nodes_of
 from models.pricing import Pricer
 from models.relations import UNCHANGED, Factors, Relations
 from models.scenarios import (
@@ -61,8 +62,6 @@ SIZE_SCHEMA: dict[str, pl.DataType] = {
 }
 _MOVED = (Metric.CPU, Metric.MEMORY, Metric.NETWORK_IN, Metric.NETWORK_OUT)
 """What the other members take over when one is lost; a lost volume's content is not held by others."""
-_SHARED = ("node_pool", "cluster")
-"""Labels of servers that run the same pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +223,18 @@ def _hand_over(effects: _Effects, position: Position, factors: Mapping[tuple[str
 def _others(standing: Standing, position: Position, lost: Collection[str]) -> list[Standing]:
     """What takes over, of the same kind and running.
 
-    Nodes of one pool or cluster (labels `node_pool`, `cluster`) stand in for each other; else members of the
-    same service; of a link those of its own site.
+    Nodes of one pool of one cluster (labels `node_pool`, `cluster`), or of a cluster without pools, stand in
+    for each other; else members of the same service; of a link those of its own site.
     """
     resource = standing.resource
     if resource.kind in {"volume", "snapshot", "endpoint"}:
         return []
-    shared = next((name for name in _SHARED if resource.labels.get(name)), None)
-    if resource.kind == "server" and shared is not None:
+    nodes = nodes_of(resource) if resource.kind == "server" else None
+    if nodes is not None:
         near = [
             s
             for s in position.standings.values()
-            if s.resource.labels.get(shared) == resource.labels[shared] and s.resource.site == resource.site
+            if _runs_the_same(nodes_of(s.resource), nodes) and s.resource.site == resource.site
         ]
     elif resource.service is not None:
         near = position.of_service(resource.service)
@@ -249,6 +248,11 @@ def _others(standing: Standing, position: Position, lost: Collection[str]) -> li
         and not other.is_off
         and (resource.kind != "link" or other.resource.site == resource.site)
     ]
+
+
+def _runs_the_same(others: Nodes | None, nodes: Nodes) -> bool:
+    """Whether pods of the nodes may run on the others too: a cluster without a pool is all of its pools."""
+    return others == nodes or (others is not None and nodes[1] is None and others[0] == nodes[0])
 
 
 def _then(

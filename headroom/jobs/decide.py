@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -16,10 +16,9 @@ from data.on_premises import OnPremisesModel
 from data.panel import Panel
 from data.prices import PriceCatalog
 from data.reach import Reach
-from data.series import Metric
 from headroom.jobs.forecast import service_of, subjects
 from headroom.jobs.run import Run
-from headroom.jobs.sizes import by_metric, hours_that_count, sizes_of
+from headroom.jobs.sizes import by_metric, hours_that_count, sizes_of, stated_capacities
 from headroom.jobs.tables import corrections_of, exhaustion_rows
 from headroom.settings import Settings
 from models.advice_history import advised_until
@@ -27,6 +26,7 @@ from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
 from models.exhaustion import exhaustions
 from models.finding_options import FindingOptions
+from models.node_caps import unknown_pools
 from models.sizing import POLICIES
 
 
@@ -55,8 +55,9 @@ def decide(run: Run) -> str:
             days = subjects(run, "day", newest)
             resources, services = run.store.frame("resources_now"), run.store.frame("services_now")
             hourly = by_metric(hours.resources)
+            stated = stated_capacities(run)
             counted, unread = hours_that_count(run, hours.resources, resources, services)
-            sizes = sizes_of(run, hourly, counted, resources, services)
+            sizes = sizes_of(run, hourly, counted, resources, services, stated)
         with run.steps.step("Find what runs out"):
             reach = {scope: run.store.reach(scope) for scope in ("resource", "service")}
             if not run.store.frame("forecast_count").item():
@@ -97,7 +98,7 @@ def decide(run: Run) -> str:
                         migrate_to=settings.migrate_to,
                     ),
                     policy=settings.policy,
-                    stated=_stated(run),
+                    stated=stated,
                     counted=counted,
                     nodes=settings.node_pools,
                 )
@@ -110,9 +111,16 @@ def decide(run: Run) -> str:
             report.rows_read = len(decisions.findings)
     told = _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
     if unread:
-        named = ", ".join(unread[:3]) + (" …" if len(unread) > 3 else "")
+        named = _some(unread)
         told += f"; the label `hours` of {len(unread)} cannot be read, all their hours count: {named}"
+    if unused := unknown_pools(decisions.estate.current, settings.node_pools):
+        told += f"; decide.node_pools names nodes that no workload runs on: {_some(unused)}"
     return told
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first three."""
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
 def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
@@ -123,17 +131,6 @@ def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
     rates = {code: Decimal(str(rate)) for code, rate in settings.prices.rates.items()}
     model = OnPremisesModel.of(settings.prices.on_premises)
     return catalog, CostSettings(model, Exchange(settings.prices.currency, rates))
-
-
-def _stated(run: Run) -> dict[str, dict[str, float]]:
-    """Resource -> metric -> capacity in force: what nobody measures still has a stated size."""
-    stated: dict[str, dict[str, float]] = {}
-    rows = run.store.frame("capacities_of").filter(pl.col("valid_to").is_null())
-    for resource, metric, capacity in rows.select("resource", "metric", "capacity").iter_rows():
-        # A store may hold sizes that are no number, as they were pushed once.
-        if metric in set(Metric) and capacity is not None:
-            stated.setdefault(resource, {})[metric] = capacity
-    return stated
 
 
 def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int]) -> list[Exhaustion]:

@@ -17,7 +17,7 @@ from models.counted_hours import counted_hours, only_counted
 from models.estate import DEFAULT_TIER, read_estate, replicas_of
 from models.features.calendar import zone_named
 from models.features.known import nearest
-from models.node_caps import node_caps
+from models.node_caps import known_capacities, node_caps
 from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
 from models.sizing.limits import within
@@ -31,19 +31,24 @@ def sizes_of(
     counted: Mapping[str, NDArray[np.bool_]],
     resources: pl.DataFrame,
     services: pl.DataFrame,
+    stated: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Sequence[Size | Refusal]]:
     """Metric -> one answer per series of its panel.
 
     Hours that do not count are not seen by the policy, and no replica gets more than its largest node has.
+
+    Args:
+        stated: resource -> metric -> capacity the inventory states (`stated_capacities`): nodes that nobody
+            measures limit replicas too.
     """
-    held: dict[str, dict[str, float]] = {}
+    measured: dict[str, dict[str, float]] = {}
     for metric, panel in hourly.items():
-        for key, amount in zip(panel.keys, _held_now(panel.capacity), strict=True):
+        for key, amount in zip(panel.keys, _known_capacities(panel.capacity), strict=True):
             if np.isfinite(amount):
-                held.setdefault(key.subject, {})[metric] = float(amount)
+                measured.setdefault(key.subject, {})[metric] = float(amount)
     end = max((panel.end for panel in hourly.values()), default=run.now)
     known = read_estate(resources, services, end).current
-    caps = node_caps(known, held, run.settings.decide.node_pools)
+    caps = node_caps(known, known_capacities(stated, measured), run.settings.decide.node_pools)
     most = {
         one.name: {metric: cap * replicas_of(one) for metric, cap in caps[one.name].items()}
         for one in known
@@ -89,6 +94,17 @@ def hours_that_count(
     return counted, unread
 
 
+def stated_capacities(run: Run) -> dict[str, dict[str, float]]:
+    """Resource -> metric -> capacity in force: what nobody measures still has a stated size."""
+    stated: dict[str, dict[str, float]] = {}
+    rows = run.store.frame("capacities_of").filter(pl.col("valid_to").is_null())
+    for resource, metric, capacity in rows.select("resource", "metric", "capacity").iter_rows():
+        # A store may hold sizes that are no number, as they were pushed once.
+        if metric in set(Metric) and capacity is not None:
+            stated.setdefault(resource, {})[metric] = capacity
+    return stated
+
+
 def by_metric(panel: Panel) -> dict[str, Panel]:
     """Metric -> its series, of the metrics something has a capacity of."""
     metrics = np.array([key.metric for key in panel.keys], dtype=object)
@@ -121,7 +137,7 @@ def _sizes(
     options = SizingOptions(
         hold_days=settings.hold_days,
         target_breach=settings.target_breach,
-        in_force=_held_now(fleet.capacity),
+        in_force=_known_capacities(fleet.capacity),
         weight=np.array([TIER_WEIGHTS.get(t, 1.0) for t in tiers]),
         at_most=at_most[sized],
         hard=metric in (Metric.MEMORY, Metric.STORAGE),
@@ -134,7 +150,7 @@ def _sizes(
     return answers
 
 
-def _held_now(capacity: FloatArray) -> FloatArray:
+def _known_capacities(capacity: FloatArray) -> FloatArray:
     """(n,) the last known capacity, NaN where none was ever known."""
     held = np.full(len(capacity), np.nan)
     for i, row in enumerate(capacity):

@@ -20,7 +20,6 @@ from data.series import SeriesKey
 from models.counted_hours import CountedHours, counted_hours, only_counted
 from models.decide import DecisionInputs, decide
 from models.estate import Resource
-from models.node_caps import node_caps
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = 42 * 24
@@ -138,24 +137,6 @@ def test_what_does_not_count_is_unreported_to_the_policy() -> None:
     assert np.isfinite(seen.demand[0]).sum() == mask.sum() == 6 * 50
     assert only_counted(one, {"other": mask}) is one
     assert np.isfinite(one.demand).all(), "the panel itself stays as it is"
-
-
-def test_caps_come_from_the_nodes_of_the_pool_or_from_the_settings() -> None:
-    resources = [
-        Resource("n1", kind="server", labels={"node_pool": "large"}),
-        Resource("n2", kind="server", labels={"node_pool": "large"}),
-        Resource("n3", kind="vm", labels={"cluster": "k8s"}),
-        Resource("a", kind="workload", labels={"node_pool": "large", "cluster": "k8s"}),
-        Resource("b", kind="workload", labels={"cluster": "k8s"}),
-        Resource("c", kind="workload", labels={"cluster": "elsewhere"}),
-        Resource("d", kind="workload"),
-    ]
-    held = {"n1": {"cpu": 8.0, "memory": 64.0}, "n2": {"cpu": 16.0, "memory": 32.0}, "n3": {"cpu": 4.0}}
-    caps = node_caps(resources, held, {"k8s": {"memory": 20.0}})
-    assert caps == {
-        "a": {"cpu": pytest.approx(14.4), "memory": pytest.approx(57.6)},
-        "b": {"cpu": pytest.approx(3.6), "memory": pytest.approx(18.0)},
-    }
 
 
 def workload(replicas: str, demand: float) -> DecisionInputs:

@@ -214,6 +214,22 @@ def test_the_nodes_of_a_pool_take_over_from_one_that_is_lost() -> None:
     assert not any(name == "g1" for name, _ in found)
 
 
+def test_pools_of_the_same_name_in_two_clusters_do_not_stand_in_for_each_other() -> None:
+    nodes = [
+        replace(one, resource=replace(one.resource, service=None, labels=labels))
+        for one, labels in (
+            (machine("e1", "", 8, 6.0, "server"), {"cluster": "east", "node_pool": "default"}),
+            (machine("e2", "", 8, 2.0, "server"), {"cluster": "east", "node_pool": "default"}),
+            (machine("w1", "", 8, 2.0, "server"), {"cluster": "west", "node_pool": "default"}),
+            (machine("e3", "", 8, 2.0, "server"), {"cluster": "east"}),
+        )
+    ]
+    of_pool = demand(played(position(*nodes), LostCapacity(Which(resources=("e1",)))))
+    assert {name for name, _ in of_pool} == {"e2"}
+    of_cluster = demand(played(position(*nodes), LostCapacity(Which(resources=("e3",)))))
+    assert {name for name, _ in of_cluster} == {"e1", "e2"}
+
+
 def test_what_is_switched_off_has_no_demand() -> None:
     rows = pl.DataFrame(
         {"resource": ["a", "a"], "metric": ["cpu", "network_in"], "capacity": [0.0, None],
