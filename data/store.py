@@ -15,7 +15,7 @@ import polars as pl
 
 from data import watermarks
 from data.audit import Audit
-from data.billing import BillLoaded, record_bill, refresh_months
+from data.billing import BillLoaded, Settled, record_bill, refresh_months, settle
 from data.bills import BillBatch
 from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
 from data.connection import connected
@@ -193,7 +193,7 @@ class Store:
         source: str,
         now: datetime | None = None,
     ) -> BillLoaded:
-        """Records a bill in place of what the same file (`origin`) said before.
+        """Records a bill in place of what the same file (`origin`) said before; `settle_bills` must follow.
 
         All of it or, when `batches` raises, nothing.
         """
@@ -202,6 +202,17 @@ class Store:
             return record_bill(
                 self._connection, origin, batches, Audit(self._connection, run_id, source, moment)
             )
+
+    def settle_bills(self, read: Sequence[str]) -> Settled:
+        """Lets charges count once that came in several files, then sums the bills by month anew.
+
+        Args:
+            read: the files that were recorded since it was last done; see `data.billing.settle`.
+        """
+        with self._transaction():
+            settled = settle(self._connection, read)
+            refresh_months(self._connection)
+        return settled
 
     def refresh_bill_months(self) -> None:
         """Sums the bills by month anew; after bills or the inventory changed."""

@@ -33,7 +33,7 @@ def show_bills(bills: list[BillSummary], deviations: pl.DataFrame | None) -> Non
     for row in bills:
         loaded = row.loaded
         counts = (
-            row.files, loaded.rows_read, loaded.charges, loaded.replaced, loaded.rejected, loaded.deviations,
+            row.files, loaded.rows_read, row.kept, loaded.replaced, loaded.rejected, loaded.deviations,
         )  # fmt: skip
         table.add_row(row.name, *(f"{count:,}" for count in counts), f"{row.seconds:.1f}")
     console.print(table)
@@ -51,11 +51,18 @@ def show_bills(bills: list[BillSummary], deviations: pl.DataFrame | None) -> Non
     for row in bills:
         for error in row.errors:
             typer.echo(f"{row.name}: {error}", err=True)
-        for copy, original in row.loaded.copies:
+        for copy, original in row.settled.copies:
             typer.echo(f"{row.name}: {copy} holds the same charges as {original}; they count once", err=True)
-        for one, other, count in row.loaded.shared[:_SHOWN]:
+        for one, other, count in row.settled.shared[:_SHOWN]:
             some = "1 charge of {} is" if count == 1 else f"{count:,} charges of {{}} are"
             typer.echo(f"{row.name}: {some.format(one)} in {other} too and counted twice", err=True)
+        for one, other, count in row.settled.restated[:_SHOWN]:
+            some = "1 charge of {} is" if count == 1 else f"{count:,} charges of {{}} are"
+            typer.echo(
+                f"{row.name}: {some.format(one)} in {other} too with other amounts, and both count; if one"
+                " corrects the other, load only that",
+                err=True,
+            )
         if row.loaded.rejected:
             typer.echo(
                 f"{row.name}: {row.loaded.rejected:,} rows are no charges; `headroom status` says why",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.billing import BillLoaded
+from data.billing import BillLoaded, Settled
 from data.errors import ConfigError, HeadroomError, UnknownName
 from data.loading import Loaded
 from headroom.jobs.pulling import SourceSummary
@@ -28,15 +29,24 @@ class BillSummary:
     name: str
     files: int = 0
     loaded: BillLoaded = field(default_factory=BillLoaded)
+    settled: Settled = field(default_factory=Settled)
+    """What its files are to others."""
+    origins: dict[str, int] = field(default_factory=dict)
+    """Files that were recorded, with the charges they had before."""
     seconds: float = 0.0
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> int:
+        """Charges that count: without those of copies."""
+        return self.loaded.charges - sum(self.settled.dropped.get(origin, 0) for origin in self.origins)
 
     def counts(self) -> Loaded:
         """As the rows of a run: charges of a file that was there before are replaced ones."""
         loaded = self.loaded
         return Loaded(
-            new=max(loaded.charges - loaded.replaced, 0),
-            replaced=min(loaded.charges, loaded.replaced),
+            new=max(self.kept - loaded.replaced, 0),
+            replaced=min(self.kept, loaded.replaced),
             rejected=loaded.rejected,
         )
 
@@ -78,10 +88,45 @@ def load_bills(run: Run, *, only: str | None = None, dry_run: bool = False) -> l
         UnknownName: `only` names none.
     """
     configured = configured_bills(run.settings, only)
-    summaries = [_load(run, name, bills, dry_run=dry_run) for name, bills in configured.items()]
-    if configured and not dry_run:
-        run.store.refresh_bill_months()
+    if dry_run:
+        return [_read(run, name, bills, dry_run=True) for name, bills in configured.items()]
+    summaries = []
+    with ExitStack() as open_:
+        reports = []
+        for name, bills in configured.items():
+            reports.append(open_.enter_context(run.record(STEP, name)))
+            summaries.append(_read(run, name, bills, dry_run=False))
+        if configured:
+            _settle(run, summaries)
+        for summary, report in zip(summaries, reports, strict=True):
+            report.rows_read = summary.loaded.rows_read
+            report.loaded = summary.counts()
+            if summary.settled.copies:
+                told = (f"{one} is a copy of {other}" for one, other in summary.settled.copies)
+                report.message = "; ".join(told)
+            if summary.errors:
+                report.outcome = "partly" if summary.loaded.charges else "failed"
+                report.message = summary.errors[0]
     return summaries
+
+
+def _settle(run: Run, summaries: list[BillSummary]) -> None:
+    """Lets charges count once that came in several files, of one bill or of several."""
+    before = {origin: charges for summary in summaries for origin, charges in summary.origins.items()}
+    settled = run.store.settle_bills(sorted(before, key=lambda origin: not before[origin]))
+
+    for summary in summaries:
+
+        def mine(pair: tuple[str, ...], own: BillSummary = summary) -> bool:
+            # What was not read this time is told of by whom it was held against.
+            return (pair[0] if pair[0] in before else pair[1]) in own.origins
+
+        summary.settled = Settled(
+            tuple(filter(mine, settled.copies)),
+            tuple(one for one in settled.shared if mine(one[:2])),
+            tuple(one for one in settled.restated if mine(one[:2])),
+            settled.dropped,
+        )
 
 
 def origin_of(path: str, root: Path) -> str:
@@ -91,23 +136,11 @@ def origin_of(path: str, root: Path) -> str:
     return os.path.relpath(Path(path).resolve(), root.resolve())
 
 
-def _load(run: Run, name: str, bills: Bills, *, dry_run: bool) -> BillSummary:
+def _read(run: Run, name: str, bills: Bills, *, dry_run: bool) -> BillSummary:
     summary = BillSummary(name)
     started = time.perf_counter()
     with run.steps.step(f"Load bills {name}") as advance:
-        if dry_run:
-            _files(run, bills, summary, advance, dry_run=True)
-        else:
-            with run.record(STEP, name) as report:
-                _files(run, bills, summary, advance, dry_run=False)
-                loaded = summary.loaded
-                report.rows_read = loaded.rows_read
-                report.loaded = summary.counts()
-                if loaded.copies:
-                    report.message = "; ".join(f"{one} is a copy of {other}" for one, other in loaded.copies)
-                if summary.errors:
-                    report.outcome = "partly" if loaded.charges else "failed"
-                    report.message = summary.errors[0]
+        _files(run, bills, summary, advance, dry_run=dry_run)
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -126,13 +159,12 @@ def _files(run: Run, bills: Bills, summary: BillSummary, advance: Advance, *, dr
                         batch.rows_read, batch.charges.height, 0, batch.rejected.height
                     )
             else:
-                summary.loaded += run.store.record_bill(
-                    origin_of(path, run.settings.root),
-                    bills.read(path),
-                    run_id=run.run_id,
-                    source=summary.name,
-                    now=run.now,
+                origin = origin_of(path, run.settings.root)
+                loaded = run.store.record_bill(
+                    origin, bills.read(path), run_id=run.run_id, source=summary.name, now=run.now
                 )
+                summary.loaded += loaded
+                summary.origins[origin] = loaded.replaced
             summary.files += 1
         except HeadroomError as error:
             summary.errors.append(str(error))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
+import hypothesis.strategies as st
 import polars as pl
 import pytest
+from hypothesis import given, settings
 
-from data.billing import BillLoaded
+from data.billing import BillLoaded, Settled
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA, BillBatch
 from data.errors import SourceError
 from data.frames import Inventory
@@ -54,27 +59,139 @@ def test_the_same_file_again_takes_the_place_of_its_rows(store: Store) -> None:
     assert store.frame("bills_conformance").select("column", "files", "rows").rows() == [("Tags", 2, 3)]
 
 
+def loaded(store: Store, **files: BillBatch) -> Settled:
+    """Records files as one run does, then settles; `a__csv` is the file a.csv."""
+    replaced = {}
+    for name, one in files.items():
+        origin = name.replace("__", ".")
+        replaced[origin] = record(store, origin, one).replaced
+    return store.settle_bills(sorted(replaced, key=lambda origin: not replaced[origin]))
+
+
+def kept(store: Store) -> list[tuple[object, ...]]:
+    return store.frame("bills_files").select("origin", "charges").rows()
+
+
+THREE = [charge("1.5", resource="i-1"), charge("1.5", resource="i-1"), charge("-1", resource="i-2")]
+OTHERS = [charge("4", resource="i-1", charge_start=NOVEMBER), charge("5", charge_start=NOVEMBER)]
+
+
 def test_a_copy_under_another_name_counts_once_and_is_named(store: Store) -> None:
-    charges = [charge("1.5", resource="i-1"), charge("1.5", resource="i-1"), charge("-1", resource="i-2")]
-    record(store, "a.csv", batch(*charges))
-    for name in ("copy of a.csv", "a.parquet", "copy of a.csv"):
-        assert record(store, name, batch(*reversed(charges))).copies == ((name, "a.csv"),)
-    part = record(store, "part.csv", batch(charges[0]))
-    assert (part.charges, part.copies) == (0, (("part.csv", "a.csv"),))
-    assert store.frame("bills_files").select("origin", "charges").rows() == [("a.csv", 3)]
-    # The first file may still be loaded again, and be corrected.
-    again = record(store, "a.csv", batch(*charges, charge("9")))
-    assert (again.charges, again.replaced, again.copies, again.shared) == (4, 3, (), ())
+    settled = loaded(store, a__csv=batch(*THREE), a__parquet=batch(*reversed(THREE)), part=batch(THREE[0]))
+    assert settled.copies == (("part", "a.csv"), ("a.parquet", "a.csv"))
+    assert settled.dropped == {"part": 1, "a.parquet": 3}
+    assert kept(store) == [("a.csv", 3)]
+    # The same again changes nothing, also if the copy comes first; and the first may be corrected.
+    again = loaded(store, a__parquet=batch(*THREE), a__csv=batch(*THREE))
+    assert (again.copies, kept(store)) == ((("a.parquet", "a.csv"),), [("a.csv", 3)])
+    assert loaded(store, a__csv=batch(*THREE, charge("9"))).copies == ()
+    assert kept(store) == [("a.csv", 4)]
+
+
+@pytest.mark.parametrize("old", ["a-old.csv", "b.csv"])
+def test_a_rotated_bill_is_no_copy_of_what_its_old_name_holds_now(store: Store, old: str) -> None:
+    """Yesterday's file was renamed and a new one took its name; the order of reading must not matter."""
+    loaded(store, a__csv=batch(*THREE))
+    files = {"a__csv": batch(*OTHERS), old.replace(".", "__"): batch(*THREE)}
+    for one in (dict(sorted(files.items())), dict(sorted(files.items(), reverse=True))):
+        assert loaded(store, **one).copies == ()
+        assert kept(store) == [*sorted([("a.csv", 2), (old, 3)])]
+    # A chain of three.
+    third = batch(charge("7", resource="i-7"))
+    loaded(store, a__csv=third, a1__csv=batch(*OTHERS), a2__csv=batch(*THREE))
+    store.settle_bills([])
+    assert {("a.csv", 1), ("a1.csv", 2), ("a2.csv", 3)} <= set(kept(store))
+
+
+def test_a_renamed_file_takes_over_from_its_old_name(store: Store) -> None:
+    loaded(store, a__csv=batch(*THREE))
+    assert loaded(store, b__csv=batch(*THREE)).copies == (("a.csv", "b.csv"),)
+    # So that a correction under the new name does not count beside what it corrects.
+    loaded(store, b__csv=batch(*OTHERS))
+    assert kept(store) == [("b.csv", 2)]
+
+
+def test_a_file_that_grows_under_new_names_counts_once(store: Store) -> None:
+    """Month-to-date exports: each day's file holds those of the days before."""
+    loaded(store, day1=batch(*THREE))
+    settled = loaded(store, day2=batch(*THREE, *OTHERS))
+    assert settled.copies == (("day1", "day2"),) and settled.dropped == {"day1": 3}
+    assert kept(store) == [("day2", 5)]
+    settled = loaded(
+        store, day1=batch(*THREE), day2=batch(*THREE, *OTHERS), day3=batch(*THREE, *OTHERS, charge("8"))
+    )
+    assert settled.copies == (("day1", "day3"), ("day2", "day3"))
+    assert kept(store) == [("day3", 6)]
+
+
+def test_a_copy_keeps_what_did_not_conform_in_it(store: Store) -> None:
+    loaded(store, a__csv=batch(*THREE), b__csv=batch(*THREE))
+    assert kept(store) == [("a.csv", 3)]
+    assert store.frame("bills_conformance").select("column", "files", "rows").rows() == [("Tags", 2, 2)]
 
 
 def test_charges_that_are_in_two_files_are_named_where_neither_is_a_copy(store: Store) -> None:
     same = [charge("1.5", resource="i-1"), charge("2", resource="i-2")]
-    record(store, "a.csv", batch(*same, charge("3", resource="i-3")))
-    loaded = record(store, "b.csv", batch(*same, charge("4", resource="i-4")))
-    assert (loaded.charges, loaded.copies, loaded.shared) == (3, (), (("b.csv", "a.csv", 2),))
+    loaded(store, a__csv=batch(*same, charge("3", resource="i-3")))
+    settled = loaded(store, b__csv=batch(*same, charge("4", resource="i-4")))
+    assert (settled.copies, settled.shared) == ((), (("b.csv", "a.csv", 2),))
+    both = loaded(
+        store,
+        a__csv=batch(*same, charge("3", resource="i-3")),
+        b__csv=batch(*same, charge("4", resource="i-4")),
+    )
+    assert both.shared == (("b.csv", "a.csv", 2),), "said once, of the later"
     # The same amount for another day, machine or file of another currency is another charge.
     others = (charge("1.5", resource="i-9"), charge("1.5", resource="i-1", currency="USD"))
-    assert record(store, "c.csv", batch(*others)).shared == ()
+    assert loaded(store, c__csv=batch(*others)).shared == ()
+
+
+def test_charges_restated_with_other_amounts_are_named(store: Store) -> None:
+    """A month that was closed anew under another name: every amount differs, so no charge is the same."""
+    first = [charge(str(n), resource=f"i-{n}") for n in range(1, 5)]
+    anew = [
+        charge(f"{n}.1", resource=f"i-{n}", invoice="2026-10", tags='{"service": "shop"}')
+        for n in range(1, 5)
+    ]
+    loaded(store, october__csv=batch(*first))
+    settled = loaded(store, october_final__csv=batch(*anew), other__csv=batch(charge("7", resource="i-9")))
+    assert (settled.copies, settled.shared) == ((), ())
+    assert settled.restated == (("october_final.csv", "october.csv", 4),)
+
+
+def test_settling_sums_the_months_with_it(store: Store) -> None:
+    loaded(store, a__csv=batch(*THREE), b__csv=batch(*THREE))
+    months = store.frame("bills_by_service")
+    assert [(row["billed_cost"], row["charges"]) for row in months.rows(named=True)] == [(2, 3)]
+
+
+def test_of_any_files_those_are_left_that_are_in_no_other(store: Store) -> None:
+    number = itertools.count()
+
+    @settings(deadline=None, max_examples=25)
+    @given(
+        st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=5), min_size=1, max_size=4), st.randoms()
+    )
+    def law(files: list[list[int]], random: Random) -> None:
+        example = next(number)
+        bags = {f"{example}-{i}": Counter(bag) for i, bag in enumerate(files)}
+        order = list(bags)
+        random.shuffle(order)
+        loaded(
+            store,
+            **{
+                one: batch(*(charge("1", resource=f"{example} {n}") for n in bags[one].elements()))
+                for one in order
+            },
+        )
+        left = [bags[str(origin)] for origin, _ in kept(store) if str(origin) in bags]
+        outermost = {
+            frozenset(bag.items()) for bag in bags.values() if not any(bag < one for one in bags.values())
+        }
+        assert {frozenset(bag.items()) for bag in left} == outermost
+        assert len(left) == len(outermost)
+
+    law()
 
 
 def test_a_file_that_breaks_off_leaves_what_it_said_before(store: Store) -> None:
