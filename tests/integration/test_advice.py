@@ -9,8 +9,9 @@ import shutil
 import sys
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -346,6 +347,19 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
         assert row["resource"] not in replicas or row["target_cpu"] / count <= 0.45 + 1e-9
 
 
+def carry_out(settings: Settings, row: dict[str, Any], since: datetime) -> None:
+    """The resource of that advice has the advised type since then, as the next inventory says."""
+    file = settings.root / "inventory" / "resources.csv"
+    listed = pl.read_csv(file, infer_schema=False)
+    newest = listed.filter(pl.col("resource") == row["resource"]).sort("valid_from").tail(1)
+    changed = newest.with_columns(
+        instance_type=pl.lit(row["to_type"]), valid_from=pl.lit(f"{since:%Y-%m-%dT%H:%M:%SZ}")
+    )
+    pl.concat([listed, changed]).write_csv(file)
+    for step in ("ingest", "decide", "publish"):
+        said(settings, step)
+
+
 def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_path: Path) -> None:
     """Another type was accepted two days ago and is there since yesterday: the saving is measured."""
     copy = tmp_path / "fleet"
@@ -363,16 +377,7 @@ def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_p
         before = estate.as_of - timedelta(days=2)
         state.choose(choice_about(estate, row["resource"], Verdict.ACCEPT, before))
     assert [str(one.progress) for one in progress(settings)] == ["pending"]
-    file = copy / "inventory" / "resources.csv"
-    listed = pl.read_csv(file, infer_schema=False)
-    newest = listed.filter(pl.col("resource") == row["resource"]).sort("valid_from").tail(1)
-    changed = newest.with_columns(
-        instance_type=pl.lit(row["to_type"]),
-        valid_from=pl.lit(f"{estate.as_of - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"),
-    )
-    pl.concat([listed, changed]).write_csv(file)
-    for step in ("ingest", "decide", "publish"):
-        said(settings, step)
+    carry_out(settings, row, estate.as_of - timedelta(days=1))
     (found,) = progress(settings)
     assert (found.choice.resource, str(found.progress)) == (row["resource"], "applied")
     assert found.since == estate.as_of - timedelta(days=1)
@@ -399,16 +404,7 @@ def test_what_was_simply_done_is_measured_too(fleet: Settings, tmp_path: Path) -
     with Store.open(settings.store_path) as store:
         known = store.frame("advised").with_columns(pl.col("first_at", "last_at") - timedelta(days=2))
         store.replace("advised", known)
-    file = copy / "inventory" / "resources.csv"
-    listed = pl.read_csv(file, infer_schema=False)
-    newest = listed.filter(pl.col("resource") == row["resource"]).sort("valid_from").tail(1)
-    changed = newest.with_columns(
-        instance_type=pl.lit(row["to_type"]),
-        valid_from=pl.lit(f"{as_of - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"),
-    )
-    pl.concat([listed, changed]).write_csv(file)
-    for step in ("ingest", "decide", "publish"):
-        said(settings, step)
+    carry_out(settings, row, as_of - timedelta(days=1))
     (found,) = progress(settings)
     assert (found.choice.resource, str(found.progress), found.accepted) == (row["resource"], "applied", False)
     assert found.since == as_of - timedelta(days=1) and found.saving == row["saving"]
