@@ -25,9 +25,13 @@ HOURS_LABEL = "hours"
 BUSINESS = "business"
 ALWAYS = frozenset({"", "all", "always", "24x7"})
 OFFICE = "Mon-Fri 08:00-18:00"
+WEEK = 7 * 24
+"""Hours of a week."""
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_PART = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d{1,2}):?(\d{2})?-(\d{1,2}):?(\d{2})?")
+_TO = r"\s*[-–]\s*"
+_TIME = r"(\d{1,2})(?::?(\d{2}))?"
+_PART = re.compile(rf"([a-z]{{3}})(?:{_TO}([a-z]{{3}}))?\s+{_TIME}{_TO}{_TIME}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +56,26 @@ class CountedHours:
             first, last = _DAYS.index(found[1]), _DAYS.index(found[2] or found[1])
             start = int(found[3]) * 60 + int(found[4] or 0)
             end = int(found[5]) * 60 + int(found[6] or 0)
-            if not 0 <= start < end <= 24 * 60:
+            if not 0 <= start < end <= 24 * 60 or max(int(found[4] or 0), int(found[6] or 0)) > 59:
                 raise ConfigError(f"{text!r}: a day's hours start before they end, by 24:00")
             days = range(first, last + 1) if first <= last else (*range(first, 7), *range(last + 1))
             hours |= {day * 24 + hour for day in days for hour in range(start // 60, -(-end // 60))}
         return cls(frozenset(hours))
 
     def mask(self, panel: Panel, zone: str = "UTC") -> NDArray[np.bool_]:
-        """(t,) which slots of an hourly panel count, on the clock of an IANA zone."""
+        """(t,) which slots of an hourly panel count, on the clock of an IANA zone.
+
+        Where that clock is not whole hours off, a slot is part of two hours: one of them is enough.
+        """
         if panel.step != HOUR:
             raise ValueError(f"hours are counted in an hourly panel, not in steps of {panel.step}")
         clock = ZoneInfo(zone)
         counts = np.zeros(panel.slots, bool)
         for slot in range(panel.slots):
-            local = (panel.start + timedelta(hours=slot)).astimezone(clock)
-            counts[slot] = local.weekday() * 24 + local.hour in self.hours
+            first = panel.start + timedelta(hours=slot)
+            for moment in (first, first + timedelta(minutes=59)):
+                local = moment.astimezone(clock)
+                counts[slot] |= local.weekday() * 24 + local.hour in self.hours
         return counts
 
 
@@ -74,6 +83,8 @@ def counted_hours(
     resources: Sequence[Resource], business: str = OFFICE
 ) -> tuple[dict[str, CountedHours], list[str]]:
     """Resource -> its hours, for those whose label limits them; and names whose label cannot be read.
+
+    A label that names every hour of the week limits nothing.
 
     Raises ConfigError where `business` are no hours.
     """
@@ -84,13 +95,13 @@ def counted_hours(
         text = str(resource.labels.get(HOURS_LABEL) or "").strip()
         if text.lower() in ALWAYS:
             continue
-        if text.lower() == BUSINESS:
-            found[resource.name] = of_business
-            continue
         try:
-            found[resource.name] = CountedHours.of(text)
+            hours = of_business if text.lower() == BUSINESS else CountedHours.of(text)
         except ConfigError:
             unread.append(resource.name)
+            continue
+        if len(hours.hours) < WEEK:
+            found[resource.name] = hours
     return found, unread
 
 

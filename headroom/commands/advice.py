@@ -46,8 +46,11 @@ def replay(
 
     Example: headroom replay --metric cpu --hold-days 28 --target-breach 0.01 --target-breach 0.005
     """
-    from headroom.jobs.replay import ReplayRequest, replay_history
+    from headroom.jobs.replay import replay_history
+    from headroom.jobs.replayed_hours import ReplayRequest
 
+    if out is not None and not out.parent.is_dir():
+        raise ConfigError(f"{out}: there is no folder {out.parent}")
     request = ReplayRequest(
         metrics=tuple(metric or ("cpu", "memory")),
         policies=tuple(policy or ()),
@@ -63,8 +66,6 @@ def replay(
     with opened(settings_file) as run:
         scores = replay_history(run, request)
     if out is not None:
-        if not out.parent.is_dir():
-            raise ConfigError(f"{out}: there is no folder {out.parent}")
         scores.write_csv(out)
     print_table(_scores(scores))
     if not request.whole_fleet:

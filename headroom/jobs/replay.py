@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,9 @@ import polars as pl
 from data.errors import ConfigError, StoreUnavailable, UnknownName
 from data.panel import Panel
 from data.prices import PriceCatalog
-from data.series import Metric, Window
+from data.series import Metric
 from headroom.jobs.decide import prices
+from headroom.jobs.replayed_hours import Fleet, ReplayRequest, fleet_of, history_of
 from headroom.jobs.run import Run
 from models.estate import DEFAULT_TIER
 from models.proposals import TIER_WEIGHTS
@@ -21,10 +23,6 @@ from models.replay.replay import ALL_TIERS, replay
 from models.replay.rules import best_rules
 from models.sizing import POLICIES
 
-LEAST_BEFORE = 14
-"""Days of history before the first size is made: with fewer, most policies refuse."""
-DEFAULT_DAYS = 28
-"""Days replayed when neither the settings nor the command line say how many."""
 LONG_HOLD = 28
 """Sizes are also replayed with a hold of four weeks where at least two such windows fit."""
 OURS = "marginal"
@@ -51,40 +49,12 @@ REPLAY_SCHEMA: dict[str, pl.DataType] = {
 """Columns of `replay_scores`; tier null = all tiers together."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayRequest:
-    """What to replay."""
-
-    metrics: tuple[str, ...] = (Metric.CPU, Metric.MEMORY)
-    policies: tuple[str, ...] = ()
-    """Names in POLICIES; empty = all."""
-    hold_days: int = 7
-    start_day: int | None = None
-    """First day on which sizes are made, counted from the first hour stored; None = `days` before the end."""
-    days: int | None = None
-    """Days replayed; None = the settings' replay_days, or DEFAULT_DAYS."""
-    targets: tuple[float, ...] = ()
-    """Breach targets of our policy; empty = the settings' and OUR_TARGETS."""
-    catalog: bool = False
-    """True: only sizes that instance types of the price lists have. False: any size."""
-    services: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
-    teams: tuple[str, ...] = ()
-
-    @property
-    def whole_fleet(self) -> bool:
-        return not (self.services or self.sites or self.teams)
-
-    @property
-    def sizes(self) -> str:
-        return "catalog" if self.catalog else "any"
-
-
 def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
     """Replays policies on the stored hours; keeps the scores when the whole fleet was replayed, and with any
     sizes also the best percentile-and-margin rules in hindsight, where ours was among them.
 
-    Endpoints take part only where the settings size them.
+    Endpoints take part only where the settings size them; of a resource only its hours that count. A metric
+    that cannot be replayed is left out, and the run says why.
 
     Returns:
         REPLAY_SCHEMA, a row per metric, policy, target and tier.
@@ -92,66 +62,105 @@ def replay_history(run: Run, request: ReplayRequest) -> pl.DataFrame:
     Raises:
         UnknownName: a metric, policy, service, site or team that nobody knows.
         ConfigError: a number makes no sense, or the catalog offers no sizes of the metric.
-        StoreUnavailable: nothing, or too little, was measured.
+        StoreUnavailable: of no metric enough was measured.
     """
     policies = request.policies or tuple(POLICIES)
     _check(request, policies)
-    tiers = _tiers(run, request)
-    tables: list[pl.DataFrame] = []
-    rules: list[pl.DataFrame] = []
+    fleet = fleet_of(run, request)
+    offered = {metric: _candidates(run, metric) if request.catalog else None for metric in request.metrics}
+    found: dict[str, _Replayed] = {}
+    skipped: list[str] = []
     # The rules are kept for the days on which ours was replayed: they are what ours is compared with.
     compared = request.whole_fleet and not request.catalog and OURS in policies
     with run.record("replay") as report, run.steps.step("Replay") as advance:
-        done, total = 0, len(request.metrics) * (len(policies) + compared)
+        done, each = 0, len(policies) + compared
         for metric in request.metrics:
-            history, start_day = _history(run, request, metric, sorted(tiers))
-            tier_of = [tiers[key.subject] for key in history.keys]
-            candidates = _candidates(run, metric) if request.catalog else None
-            targets = request.targets or (run.settings.decide.target_breach, *OUR_TARGETS)
-            for name in policies:
-                try:
-                    scores = replay(
-                        history,
-                        {name: POLICIES[name]()},
-                        start_day=start_day,
-                        hold_days=request.hold_days,
-                        targets=sorted(set(targets), reverse=True),
-                        hard=_hard(metric),
-                        weight=np.array([TIER_WEIGHTS.get(tier, 1.0) for tier in tier_of]),
-                        tiers=[str(tier) for tier in tier_of],
-                        candidates=candidates,
-                    )
-                except ValueError as error:
-                    raise StoreUnavailable(f"{metric}: {error}") from error
-                tables.append(_rows(scores, history, metric, request, start_day))
-                done += 1
-                advance(done, total)
-            if compared:
-                rules.append(_rules(history, metric, request, start_day, [str(tier) for tier in tier_of]))
-                done += 1
-                advance(done, total)
-            report.rows_read += len(history)
-        table = pl.concat(tables)
-        if not table["entity_windows"].sum():
-            raise StoreUnavailable(
-                "no resource has a known capacity and a day of hours after the start,"
-                " so there is nothing to compare sizes with"
-            )
+            tell = partial(_tell, advance, done, each * len(request.metrics))
+            try:
+                found[metric] = _replay_metric(
+                    run, request, metric, fleet, policies, offered[metric], compared, tell
+                )
+                report.rows_read += found[metric].series
+            except StoreUnavailable as error:
+                skipped.append(str(error))
+            done += each
+            tell(each)
+        if not found:
+            raise StoreUnavailable("; ".join(skipped))
+        if skipped:
+            report.message = f"not replayed: {'; '.join(skipped)}"
+        table = pl.concat([one.scores for one in found.values()])
         if request.whole_fleet:
             kept = run.store.frame(
                 "replay_kept",
-                metrics=list(request.metrics),
+                metrics=list(found),
                 policies=list(policies),
                 hold_days=request.hold_days,
                 sizes=request.sizes,
             )
             run.store.replace("replay_scores", pl.concat([kept, table], how="diagonal_relaxed"))
         if compared:
-            others = run.store.frame(
-                "replay_rules_kept", metrics=list(request.metrics), hold_days=request.hold_days
-            )
+            others = run.store.frame("replay_rules_kept", metrics=list(found), hold_days=request.hold_days)
+            rules = [one.rules for one in found.values() if one.rules is not None]
             run.store.replace("replay_rules", pl.concat([others, *rules], how="diagonal_relaxed"))
+    for reason in skipped:
+        run.steps.console.print(f"not replayed: {reason}", markup=False)
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """What the replay of one metric gave."""
+
+    series: int
+    scores: pl.DataFrame
+    rules: pl.DataFrame | None
+
+
+def _replay_metric(
+    run: Run,
+    request: ReplayRequest,
+    metric: str,
+    fleet: Fleet,
+    policies: Sequence[str],
+    candidates: Sequence[float] | None,
+    compared: bool,
+    tell: Callable[[int], None],
+) -> _Replayed:
+    """Raises StoreUnavailable where there is nothing, or too little, to replay."""
+    history, start_day = history_of(run, request, metric, fleet)
+    tier_of = [fleet.tiers.get(key.subject, DEFAULT_TIER) for key in history.keys]
+    targets = request.targets or (run.settings.decide.target_breach, *OUR_TARGETS)
+    tables: list[pl.DataFrame] = []
+    for name in policies:
+        try:
+            scores = replay(
+                history,
+                {name: POLICIES[name]()},
+                start_day=start_day,
+                hold_days=request.hold_days,
+                targets=sorted(set(targets), reverse=True),
+                hard=_hard(metric),
+                weight=np.array([TIER_WEIGHTS.get(tier, 1.0) for tier in tier_of]),
+                tiers=[str(tier) for tier in tier_of],
+                candidates=candidates,
+            )
+        except ValueError as error:
+            raise StoreUnavailable(f"{metric}: {error}") from error
+        tables.append(_rows(scores, history, metric, request, start_day))
+        tell(len(tables))
+    table = pl.concat(tables)
+    if not table["entity_windows"].sum():
+        raise StoreUnavailable(
+            f"{metric}: no resource has a known capacity and a day of hours after the start,"
+            " so there is nothing to compare sizes with"
+        )
+    rules = _rules(history, metric, request, start_day, [str(t) for t in tier_of]) if compared else None
+    return _Replayed(len(history), table, rules)
+
+
+def _tell(advance: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    advance(before + done, total)
 
 
 def replay_as_set(run: Run) -> None:
@@ -162,13 +171,12 @@ def replay_as_set(run: Run) -> None:
     days = run.settings.decide.replay_days
     if not days:
         return
-    holds = [7] + ([LONG_HOLD] if days >= 2 * LONG_HOLD else [])
-    for hold in holds:
-        try:
-            replay_history(run, ReplayRequest(hold_days=hold, days=days))
-        except StoreUnavailable as error:
-            run.steps.console.print(f"not replayed: {error}", markup=False)
-            return
+    try:
+        table = replay_history(run, ReplayRequest(hold_days=7, days=days))
+        if (table["ends_at"].max() - table["starts_at"].min()) >= timedelta(days=2 * LONG_HOLD):  # type: ignore[operator]
+            replay_history(run, ReplayRequest(hold_days=LONG_HOLD, days=days))
+    except StoreUnavailable as error:
+        run.steps.console.print(f"not replayed: {error}", markup=False)
 
 
 def _check(request: ReplayRequest, policies: Sequence[str]) -> None:
@@ -180,43 +188,6 @@ def _check(request: ReplayRequest, policies: Sequence[str]) -> None:
             raise UnknownName("metric", metric, [str(m) for m in Metric])
     if not all(0 < target < 1 for target in request.targets):
         raise ConfigError(f"a breach target is between 0 and 1, got {', '.join(map(str, request.targets))}")
-
-
-def _tiers(run: Run, request: ReplayRequest) -> dict[str, int]:
-    """Resource -> tier, of what takes part."""
-    resources, services = run.store.frame("resources_now"), run.store.frame("services_now")
-    owned = resources.join(services.select("service", "team", "tier"), on="service", how="left")
-    for column, wanted in (("service", request.services), ("site", request.sites), ("team", request.teams)):
-        known = owned[column].drop_nulls().unique().to_list()
-        for name in wanted:
-            if name not in known:
-                raise UnknownName(column, name, known)
-        if wanted:
-            owned = owned.filter(pl.col(column).is_in(list(wanted)))
-    if not run.settings.decide.endpoints_too_big:
-        owned = owned.filter(pl.col("kind") != "endpoint")
-    tiers = owned.select("resource", pl.col("tier").fill_null(DEFAULT_TIER))
-    return dict(zip(tiers["resource"], tiers["tier"], strict=True))
-
-
-def _history(run: Run, request: ReplayRequest, metric: str, names: Sequence[str]) -> tuple[Panel, int]:
-    """Hours of one metric from the first reported one on, and the day the replay starts."""
-    newest = run.store.newest_sample()
-    if newest is None:
-        raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
-    days = request.days or run.settings.decide.replay_days or DEFAULT_DAYS
-    window = None
-    if request.start_day is None:
-        end = (newest + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-        window = Window(end - timedelta(days=run.settings.forecast.hours_history_days + days), end)
-    history = run.store.panel("hour", metrics=[metric], subjects=names, window=window)
-    heard = np.flatnonzero(np.isfinite(history.demand).any(axis=0))
-    if not len(heard):
-        raise StoreUnavailable(f"{metric}: nothing measured of what is to be replayed")
-    history = history.between(int(heard[0]), history.slots)
-    if request.start_day is not None:
-        return history, request.start_day
-    return history, max(LEAST_BEFORE, history.slots // 24 - days)
 
 
 def _candidates(run: Run, metric: str) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,8 @@ def inventory(**fields: object) -> pl.DataFrame:
         ("Sat 09:30-10:15", {5 * 24 + 9, 5 * 24 + 10}),
         ("Sun-Mon 00:00-01:00", {0, 6 * 24}),
         ("Mon 00-24, Wed 00-01", {*range(24), 48}),
+        ("Mon – Tue 0800 – 09:00", {8, 32}),
+        ("Mon 08-10, Mon-Mon 09-11", {8, 9, 10}),
     ],
 )
 def test_hours_are_read_as_people_write_them(text: str, hours: set[int]) -> None:
@@ -52,25 +55,50 @@ def test_hours_are_read_as_people_write_them(text: str, hours: set[int]) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "business", "Mon-Fri", "Mon-Fri 18-08", "Foo 08-18", "Mon 08-25", "8-18"]
+    "text",
+    [
+        "",
+        "business",
+        "Mon-Fri",
+        "Mon-Fri 18-08",
+        "Foo 08-18",
+        "Mon 08-25",
+        "8-18",
+        "Mon 08:75-12:00",
+        "Mon 8:-9:",
+        "Mon 09-09",
+        "Mon 08-12,",
+        "Mon-Fri 08-18 UTC",
+    ],
 )
 def test_what_are_no_hours(text: str) -> None:
     with pytest.raises(ConfigError, match="hours"):
         CountedHours.of(text)
 
 
-@given(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]))
-def test_hours_count_on_the_clock_of_the_zone(zone: str) -> None:
-    from zoneinfo import ZoneInfo
+@pytest.mark.parametrize(
+    "zone",
+    ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu"],
+)
+@pytest.mark.parametrize("start", [datetime(2026, 3, 20, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)])
+def test_hours_that_are_touched_count_on_the_clock_of_the_zone(zone: str, start: datetime) -> None:
+    changing = Panel.of([], start, HOUR, np.empty((0, 40 * 24)))
+    for slot, counts in enumerate(OFFICE.mask(changing, zone)):
+        minutes = [start + timedelta(hours=slot, minutes=minute) for minute in range(60)]
+        local = [moment.astimezone(ZoneInfo(zone)) for moment in minutes]
+        assert counts == any(one.weekday() < 5 and 8 <= one.hour < 18 for one in local)
 
-    summer = Panel.of([], datetime(2026, 3, 20, tzinfo=UTC), HOUR, np.empty((0, 30 * 24)))
-    for slot, counts in enumerate(OFFICE.mask(summer, zone)):
-        local = (summer.start + timedelta(hours=slot)).astimezone(ZoneInfo(zone))
-        assert counts == (local.weekday() < 5 and 8 <= local.hour < 18)
+
+def test_an_hour_that_the_clock_skips_or_repeats() -> None:
+    at_two = CountedHours.of("Sun 02-03")
+    for start, hours in ((datetime(2026, 3, 29, tzinfo=UTC), 0), (datetime(2026, 10, 25, tzinfo=UTC), 2)):
+        day = Panel.of([], start, HOUR, np.empty((0, 24)))
+        assert at_two.mask(day, "Europe/Berlin").sum() == hours
 
 
 def test_labels_that_cannot_be_read_are_named() -> None:
     named = {"a": "business", "b": "Sat 09-12", "c": "when we are in", "d": "always", "e": ""}
+    named |= {"g": "Mon-Sun 00-24", "h": "Mon-Wed 00-24, Thu-Sun 00-24"}
     resources = [Resource(name, labels={"hours": text}) for name, text in named.items()]
     found, unread = counted_hours([*resources, Resource("f")], "Mon-Thu 07-15")
     assert set(found) == {"a", "b"} and unread == ["c"]
