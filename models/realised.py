@@ -17,8 +17,8 @@ import numpy as np
 
 from data.choice import Choice, Verdict
 from data.decision import Action
-from data.money import Exchange, amount
-from data.panel import FloatArray, Panel
+from data.money import ZERO, Exchange, amount
+from data.panel import HOUR, Panel
 from models.estate import Resource
 from models.usage import SATURATED
 
@@ -134,6 +134,13 @@ class _Place:
                 rows.setdefault(key.subject, []).append((panel, row))
         return cls(by_name, rows, costs, exchange)
 
+    def then(self, value: Decimal | None, currency: str) -> Decimal | None:
+        """What was noted in the currency of that day, in that of the costs; None where no rate is stated."""
+        if value is None or self.exchange is None or currency in ("", self.exchange.currency):
+            return value
+        converted = self.exchange.convert(value, currency)
+        return None if converted is None else amount(converted)
+
     def price(self, version: Resource | None) -> Decimal | None:
         """What the inventory says that version cost a month; None where it says nothing."""
         if version is None or version.monthly_price is None or self.exchange is None:
@@ -146,31 +153,27 @@ def _became(choice: Choice, place: _Place) -> Realised:
     versions, rows = place.versions.get(choice.resource, []), place.rows.get(choice.resource, [])
     gone = _gone(versions)
     typed = _typed(choice, versions)
-    held = {str(panel.keys[row].metric): _change(panel, row, choice.at) for panel, row in rows}
-    moved = [change for change in held.values() if change is not None]
+    moved = [change for panel, row in rows if (change := _change(panel, row, choice.at)) is not None]
     if gone is not None and gone > choice.at:
         ends = choice.action == Action.STOP or (
             choice.action == Action.REMOVE_MEMBERS and not any(choice.targets.values())
         )
         progress = Progress.APPLIED if ends else Progress.CHANGED
-        return _measured(choice, progress, gone, place, Decimal(0))
+        # What moved away is paid under another name: what it costs there is not known.
+        left = None if choice.action == Action.MIGRATE else ZERO
+        return replace(_measured(choice, progress, gone, place), cost_after=left)
     if typed is not None:
         as_advised = choice.to_type is not None and typed[1] == choice.to_type.rpartition("/")[2]
         return _measured(choice, Progress.APPLIED if as_advised else Progress.CHANGED, typed[0], place)
     if moved:
-        since = max(start for start, _ in moved)
-        wanted = {m: target for m, target in choice.targets.items() if m in held}
-        amounts = {m: change[1] for m, change in held.items() if change is not None}
-        meant = {m for m in wanted if m in amounts}
-        as_advised = bool(meant) and all(_same(amounts[m], wanted[m]) for m in meant)
-        return _measured(choice, Progress.APPLIED if as_advised else Progress.CHANGED, since, place)
+        progress = Progress.APPLIED if _as_advised(choice, rows) else Progress.CHANGED
+        return _measured(choice, progress, max(moved), place)
     cost = place.costs.get(choice.resource)
-    return Realised(choice, Progress.PENDING, None, choice.cost_now, cost, choice.breach_now, None)
+    now = place.then(choice.cost_now, choice.currency)
+    return Realised(choice, Progress.PENDING, None, now, cost, choice.breach_now, None)
 
 
-def _measured(
-    choice: Choice, progress: Progress, since: datetime, place: _Place, ends_at: Decimal | None = None
-) -> Realised:
+def _measured(choice: Choice, progress: Progress, since: datetime, place: _Place) -> Realised:
     """What it did since: breaches as measured, money at the prices of that time.
 
     Before: what the version that held until then states, else what it cost when it was advised. Since: what
@@ -181,28 +184,30 @@ def _measured(
     shares = [share for panel, row in rows if (share := _breach(panel, row, since)) is not None]
     old, new = _around(place.versions.get(choice.resource, []), since)
     before = place.price(old)
-    before = choice.cost_now if before is None else before
-    if ends_at is not None:
-        after: Decimal | None = ends_at
-    elif (stated := place.price(new)) is not None:
-        after = stated
+    before = place.then(choice.cost_now, choice.currency) if before is None else before
+    if (stated := place.price(new)) is not None:
+        after: Decimal | None = stated
     elif progress is Progress.APPLIED and choice.cost_then is not None:
-        after = choice.cost_then
+        after = place.then(choice.cost_then, choice.currency)
     else:
         after = place.costs.get(choice.resource)
     return Realised(choice, progress, since, before, after, choice.breach_now, max(shares, default=None))
 
 
 def _around(versions: Sequence[Resource], since: datetime) -> tuple[Resource | None, Resource | None]:
-    """The versions that held just before and from a moment on."""
-    old = [v for v in versions if (v.valid_from is None or v.valid_from < since)]
-    new = [v for v in versions if v.valid_from is not None and v.valid_from >= since]
-    before = max(old, key=lambda v: v.valid_from or EVER, default=None)
-    after = min(new, key=lambda v: v.valid_from or EVER, default=before)
-    # A version far later than the change is another matter: what held before still held then.
-    if after is not before and after is not None and after.valid_from != since:
-        after = before
-    return before, after
+    """The versions that held just before and from a moment on.
+
+    Capacity is measured by the hour: the version that came within the hour before is the one that changed it.
+    A version far later than the change is another matter: what held before still held then.
+    """
+    begun = sorted((v.valid_from or EVER, i) for i, v in enumerate(versions))
+    before = after = None
+    for start, i in begun:
+        if start <= since - HOUR or start == EVER:
+            before = versions[i]
+        elif start <= since:
+            after = versions[i]
+    return before, before if after is None else after
 
 
 def _gone(versions: Sequence[Resource]) -> datetime | None:
@@ -212,28 +217,55 @@ def _gone(versions: Sequence[Resource]) -> datetime | None:
     return max(version.valid_to for version in versions if version.valid_to is not None)
 
 
-def _typed(choice: Choice, versions: Sequence[Resource]) -> tuple[datetime, str | None] | None:
-    """The newest version after the choice, if its type is another than when the choice was made."""
-    later = [v for v in versions if v.valid_from is not None and v.valid_from > choice.at]
-    if not later:
+def _typed(choice: Choice, versions: Sequence[Resource]) -> tuple[datetime, str] | None:
+    """Since when it is of another type than when the choice was made, and of which; None while it is not.
+
+    A type that nobody had stated before, or that nobody states any more, is no other size.
+    """
+    begun = [v for v in versions if v.valid_from is not None and v.valid_from > choice.at]
+    later = sorted(begun, key=lambda v: v.valid_from or EVER)
+    kind = later[-1].instance_type if later else None
+    if kind is None or kind == choice.from_type:
         return None
-    newest = max(later, key=lambda v: v.valid_from or choice.at)
-    if newest.instance_type == choice.from_type:
+    if choice.from_type is None and (choice.to_type or "").rpartition("/")[2] != kind:
         return None
-    return min(v.valid_from for v in later if v.valid_from is not None), newest.instance_type
+    since = later[-1].valid_from
+    for version in reversed(later):  # other things may have changed before and after the type did
+        if version.instance_type != kind:
+            break
+        since = version.valid_from
+    return None if since is None else (since, kind)
 
 
-def _change(panel: Panel, row: int, at: datetime) -> tuple[datetime, float] | None:
-    """When the capacity held now came into force and what it is, if it came after `at` and is another one."""
+def _change(panel: Panel, row: int, at: datetime) -> datetime | None:
+    """When the capacity held now came into force, if it came after `at` and is another one."""
+    before, after = _held(panel, row, at)
+    if before is None or after is None or _same(before, after):
+        return None
+    capacity = panel.capacity[row]
+    places = np.flatnonzero(np.isfinite(capacity))
+    same = np.array([_same(capacity[i], after) for i in places])
+    first = places[np.flatnonzero(~same)[-1] + 1]
+    return panel.start + int(first) * panel.step
+
+
+def _as_advised(choice: Choice, rows: Sequence[tuple[Panel, int]]) -> bool:
+    """Whether all amounts the advice wanted to change are what it said: half of it is something else."""
+    done = []
+    for panel, row in rows:
+        target = choice.targets.get(str(panel.keys[row].metric))
+        before, after = _held(panel, row, choice.at)
+        if target is not None and after is not None and (before is None or not _same(before, target)):
+            done.append(_same(after, target))
+    return bool(done) and all(done)
+
+
+def _held(panel: Panel, row: int, at: datetime) -> tuple[float | None, float | None]:
+    """Capacity before a moment and now; None = unknown."""
     capacity = panel.capacity[row]
     slot = int(np.clip((at - panel.start) // panel.step, 0, panel.slots))
-    before, after = _known(capacity[:slot]), _known(capacity[slot:])
-    if not len(before) or not len(after) or _same(before[-1], after[-1]):
-        return None
-    places = np.flatnonzero(np.isfinite(capacity))
-    same = np.array([_same(capacity[i], after[-1]) for i in places])
-    first = places[np.flatnonzero(~same)[-1] + 1]
-    return panel.start + int(first) * panel.step, float(after[-1])
+    before, after = (part[np.isfinite(part)] for part in (capacity[:slot], capacity[slot:]))
+    return (float(before[-1]) if len(before) else None, float(after[-1]) if len(after) else None)
 
 
 def _breach(panel: Panel, row: int, since: datetime) -> float | None:
@@ -243,11 +275,6 @@ def _breach(panel: Panel, row: int, since: datetime) -> float | None:
     if not counted.any():
         return None
     return float((peak[counted] >= SATURATED * capacity[counted]).mean())
-
-
-def _known(row: FloatArray) -> FloatArray:
-    known: FloatArray = row[np.isfinite(row)]
-    return known
 
 
 def _same(one: float, other: float) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import polars as pl
+import pytest
 
 from data.choice import Choice, Verdict
 from data.decision import Action
@@ -126,6 +127,66 @@ def test_money_is_at_the_prices_of_its_time() -> None:
     ]
     (found,) = realised([accepted()], euros, costs, [STEADY], Exchange("USD", {"EUR": Decimal("1.10")}))
     assert found.saving == Decimal("55.00")
+
+
+def test_what_else_the_inventory_learns_on_the_way_is_not_the_change() -> None:
+    owner, later = CHANGED - timedelta(hours=6), CHANGED + timedelta(hours=6)
+    versions = [
+        priced("m6i.xlarge", "180", START, owner),
+        priced("m6i.xlarge", "180", owner, CHANGED),  # another owner
+        priced("m6i.large", "95", CHANGED, later),
+        priced("m6i.large", "95", later),  # another label
+    ]
+    (found,) = realised([accepted()], versions, {}, [STEADY], Exchange())
+    assert (found.progress, found.since, found.saving) == (Progress.APPLIED, CHANGED, 85)
+
+
+@pytest.mark.parametrize(("before", "then"), [(None, "m6i.xlarge"), ("m6i.xlarge", None)])
+def test_a_type_that_is_stated_for_the_first_time_or_no_more_is_no_change(
+    before: str | None, then: str | None
+) -> None:
+    told = replace(accepted(), from_type=before)
+    versions = [version(before, START, CHANGED), version(then, CHANGED)]
+    assert only(told, versions, cost="200").progress is Progress.PENDING
+
+
+def test_half_of_what_was_advised_does_not_count_as_all_of_it() -> None:
+    cpu = SMALLER
+    kept = Panel.of(
+        [SeriesKey("web-1", "memory")], START, HOUR, np.ones((1, 96)), capacity=np.full((1, 96), 16.0)
+    )
+    told = accepted("resize_amount", None, targets={"cpu": 2.0, "memory": 8.0}, cost_then=Decimal(60))
+    place = ([version(None, START)], {"web-1": Decimal(150)})
+    (half,) = realised([told], *place, [cpu, kept])
+    assert (half.progress, half.saving) == (Progress.CHANGED, 50), "at what it costs now"
+    assert carried_out([(told, CHANGED)], *place, [cpu, kept]) == []
+    # Memory that was to stay as it is needs no change.
+    (whole,) = realised([replace(told, targets={"cpu": 2.0, "memory": 16.0})], *place, [cpu, kept])
+    assert (whole.progress, whole.saving) == (Progress.APPLIED, 140)
+
+
+def test_what_moved_elsewhere_is_paid_there() -> None:
+    told = accepted("migrate", "gcp/europe-west1/n2-standard-4", cost_then=Decimal(150))
+    (found,) = realised([told], [version("m6i.xlarge", START, CHANGED)], {}, [STEADY])
+    assert (found.progress, found.cost_after, found.saving) == (Progress.CHANGED, None, None)
+
+
+def test_a_version_within_the_hour_before_it_was_measured_is_the_one_of_the_change() -> None:
+    changed = CHANGED - timedelta(minutes=20)
+    versions = [priced("own", "100", START, changed), priced("own", "50", changed)]
+    told = replace(accepted("resize_amount", None, targets={"cpu": 2.0}), from_type="own")
+    (found,) = realised([told], versions, {}, [SMALLER], Exchange())
+    assert (found.since, found.cost_before, found.cost_after) == (CHANGED, 100, 50)
+
+
+def test_what_was_advised_in_another_currency_is_converted_or_unknown() -> None:
+    told = accepted(cost_then=Decimal(100), currency="USD")
+    versions = [version("m6i.xlarge", START, CHANGED), version("m6i.large", CHANGED)]
+    euros = {"web-1": Decimal(90)}
+    (found,) = realised([told], versions, euros, [STEADY], Exchange("EUR", {"USD": Decimal("0.90")}))
+    assert (found.cost_before, found.cost_after) == (Decimal("180.00"), Decimal("90.00"))
+    (unrated,) = realised([told], versions, euros, [STEADY], Exchange("EUR"))
+    assert unrated.saving is None, "no rate is ever made up"
 
 
 def test_what_was_done_without_a_verdict_is_found_by_what_was_advised() -> None:
