@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from data.panel import FloatArray
 from models.planning.draws import integers, uniforms
-from models.planning.week_profile import WEEK, behind, middle, week_profile
+from models.planning.week_profile import WEEK, ahead, middle, week_profile
 
 _FIRST_ORIGIN = 28
 _BASE_DAYS = 14
 _MOST_ORIGINS = 112
 _PROFILE_DAYS = 14
+_PROFILE_WINDOW = 84
 _OWN_WINDOWS = 4.0
 """History windows of 28 days at which half of the pieces are the series' own."""
 _PIECES = 64
@@ -46,22 +48,18 @@ class Analogues:
         every = max(3, -(-(t - 7 - _FIRST_ORIGIN) // _MOST_ORIGINS))
         origins = np.arange(t - 7, _FIRST_ORIGIN - 1, -every)
         pieces = np.full((n, len(origins), horizon), np.nan, np.float32)
-        learned_at, learned = -1, np.zeros((n, WEEK))
+        profiles = _profiles(demand, origins)
+        base = sliding_window_view(demand, _BASE_DAYS, axis=1)[:, origins - _BASE_DAYS]
+        back = (np.arange(_BASE_DAYS) - _BASE_DAYS) % WEEK
+        level = middle((base - profiles[:, :, back]).reshape(-1, _BASE_DAYS)).reshape(n, len(origins))
         for i, o in enumerate(origins):
-            # A weekday profile holds for a while: it is learned every two weeks, from the past, and turned.
-            if o - o % _PROFILE_DAYS != learned_at:
-                learned_at = int(o - o % _PROFILE_DAYS)
-                learned = week_profile(demand[:, max(0, learned_at - 84) : learned_at])
-            profile = np.roll(learned, learned_at - o, axis=1)
-            recent = demand[:, o - _BASE_DAYS : o] - behind(profile, _BASE_DAYS)
             k = min(horizon, t - o)
-            follow = profile[:, np.arange(k) % WEEK]
-            pieces[:, i, :k] = demand[:, o : o + k] - middle(recent)[:, None] - follow
+            pieces[:, i, :k] = demand[:, o : o + k] - level[:, i, None] - ahead(profiles[:, i], k)
         # Late origins are too short to be drawn, but the present drift and spread are theirs.
         known = np.isfinite(pieces)
-        ahead = np.arange(1, horizon + 1, dtype=np.float32)
-        slope = np.nansum(pieces * ahead, (1, 2)) / np.maximum((known * ahead**2).sum((1, 2)), 1)
-        pieces -= slope[:, None, None] * ahead
+        day = np.arange(1, horizon + 1, dtype=np.float32)
+        slope = np.nansum(pieces * day, (1, 2)) / np.maximum((known * day**2).sum((1, 2)), 1)
+        pieces -= slope[:, None, None] * day
         scale = np.nanmean(np.abs(pieces[:, :, :28]), (1, 2)).astype(float)
         usual = 1e-9 * np.abs(demand).mean(1) + 1e-300
         scale = np.maximum(scale, usual)
@@ -111,3 +109,23 @@ class Analogues:
             carried[r, s] = np.take_along_axis(path[r, s], week, 1).mean(1)
         path *= self.scale[:, None, None].astype(np.float32)
         return path
+
+
+def _profiles(demand: FloatArray, origins: NDArray[np.int64]) -> FloatArray:
+    """(n, origins, 7) weekday profiles, column 0 = the origin's own day.
+
+    A profile holds for a while: it is learned every two weeks, from the past, and turned.
+    """
+    n = len(demand)
+    learned_at = origins - origins % _PROFILE_DAYS
+    distinct, of = np.unique(learned_at, return_inverse=True)
+    learned = np.empty((n, len(distinct), WEEK))
+    whole = distinct >= _PROFILE_WINDOW
+    if whole.any():
+        windows = sliding_window_view(demand, _PROFILE_WINDOW, axis=1)[:, distinct[whole] - _PROFILE_WINDOW]
+        learned[:, whole] = week_profile(windows.reshape(-1, _PROFILE_WINDOW)).reshape(n, -1, WEEK)
+    for at in np.flatnonzero(~whole):
+        learned[:, at] = week_profile(demand[:, : distinct[at]])
+    turned = (np.arange(WEEK) + (origins - learned_at)[:, None]) % WEEK
+    profiles: FloatArray = np.take_along_axis(learned[:, of], np.broadcast_to(turned, (n, *turned.shape)), 2)
+    return profiles

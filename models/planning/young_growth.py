@@ -77,9 +77,8 @@ def _climbs(adjusted: FloatArray, window: int) -> YoungGrowth:
     ends = [t - _WEEK * k for k in range((t - window) // _WEEK + 1)]
     slope = np.stack([adjusted[:, end - window : end] @ weights for end in ends], 1)
     weeks = t // _WEEK
-    level = np.stack(
-        [np.median(adjusted[:, t - _WEEK * (k + 1) : t - _WEEK * k], 1) for k in range(weeks)], 1
-    )
+    by_week = adjusted[:, t - _WEEK * weeks :].reshape(len(adjusted), weeks, _WEEK)
+    level = np.sort(by_week, 2)[:, ::-1, _WEEK // 2]  # the median of each week
 
     # At today (or an earlier week) k: cutoffs k + lead + back, each asked about the week `lead` after it.
     count = len(ends) - max(_LEADS) - _CUTOFFS + 1
