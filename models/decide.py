@@ -18,7 +18,7 @@ from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA, empty
 from data.money import Exchange
 from data.on_premises import OnPremisesModel
 from data.outcome import Refusal
-from data.panel import FloatArray, Panel
+from data.panel import HOUR, FloatArray, Panel
 from data.prices import PriceCatalog
 from data.reach import Reach
 from data.recommendation import Recommendation, ResourceCost
@@ -203,6 +203,7 @@ def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:
         # What accumulates is held at every hour, whichever of them count for cores and memory.
         if limited.any() and metric not in STOCKS:
             part = only_counted(panel.take(limited), inputs.counted)
+            late = max(0.0, (inputs.as_of - panel.end) / HOUR)
             for used in usage(
                 part,
                 None,
@@ -212,7 +213,8 @@ def _usages(inputs: DecisionInputs) -> dict[str, dict[str, Usage]]:
                 quiet_level=quiet[limited],
             ):
                 whole = measured[used.resource]
-                whole[metric] = in_counted_hours(whole[metric], used)
+                counts = inputs.counted[used.resource]
+                whole[metric] = in_counted_hours(whole[metric], used, counts, late)
     return measured
 
 

@@ -20,7 +20,7 @@ from data.series import STOCKS, UNITS, Metric
 from models.estate import COMPUTE, Resource
 from models.finding_options import FindingOptions
 from models.fitting import Fit, number
-from models.idleness import days_text, forgotten, is_quiet, unused
+from models.idleness import days_text, forgotten, is_quiet, span_text, unused
 from models.usage import HOT, Usage
 
 
@@ -146,7 +146,8 @@ def _judge(
         days = used.off_hours / 24
         status = Status.IDLE if days >= options.idle_days else Status.UNKNOWN
         return status, "powered_off", f"switched off for {days_text(days)}"
-    if used.silent_hours > options.silent_hours:
+    missed = used.missed_hours > options.silent_hours * used.countable_share
+    if used.silent_hours > options.silent_hours and missed:
         if np.isinf(used.silent_hours):
             return Status.UNKNOWN, "silent", f"no {used.metric} sample in the history"
         return Status.UNKNOWN, "silent", f"no {used.metric} sample for {days_text(used.silent_hours / 24)}"
@@ -157,17 +158,15 @@ def _judge(
             f"{days_text(used.history_days)} of {used.metric} history,"
             f" {days_text(options.min_history_days)} needed",
         )
-    if used.reported_hours < 72:
-        return (
-            Status.UNKNOWN,
-            "sparse",
-            f"{used.reported_hours} hours of {used.metric} reported in {options.window_days} days",
-        )
+    if used.is_sparse:
+        some = "" if used.whole is None else f"of the {used.countable_hours} that count "
+        text = f"{used.reported_hours} hours {some}of {used.metric} reported in {options.window_days} days"
+        return Status.UNKNOWN, "sparse", text
     peaks = f"{used.metric} peaks at {number(used.peak)}"
     if not np.isfinite(used.capacity):
         return Status.UNKNOWN, "no_capacity", f"{peaks} {unit}, its capacity is not known"
     of = f"of {number(used.capacity)} {unit}"
-    lately = f"over {days_text(used.window_hours / 24)}"
+    lately = f"over {span_text(used)}"
     seen = f"{peaks} {of} (p95 {number(used.p95)}) {lately}"
 
     if _is_under(resource, used, options):
@@ -186,7 +185,9 @@ def _judge(
     if is_quiet(used, options):
         return Status.IDLE, "no_demand", f"{used.metric} averages {number(used.mean)} {of} {lately}"
     if need(used, size, options) <= options.over_share * used.capacity:
-        year = f", never above {number(used.year_peak)}" if used.history_days > 90 else ""
+        # Daily peaks know no hours: nobody knows what was highest in those that count.
+        known = used.history_days > 90 and used.whole is None
+        year = f", never above {number(used.year_peak)}" if known else ""
         return Status.OVER_PROVISIONED, "need_below_half", seen + year
     return Status.RIGHT_SIZED, "fits", seen
 
@@ -195,9 +196,9 @@ def _is_under(resource: Resource, used: Usage, options: FindingOptions) -> bool:
     if used.metric in STOCKS:
         return used.last >= HOT * used.capacity
     if resource.kind == "endpoint":
-        often = used.hot_days >= 2 * options.hot_days and used.hot_weeks >= 2
+        often = used.hot_days >= used.days_of_habit(2 * options.hot_days) and used.hot_weeks >= 2
         return often and used.saturated_share >= options.endpoint_saturated_share
-    habit = used.hot_days >= options.hot_days and used.hot_weeks >= 2
+    habit = used.hot_days >= used.days_of_habit(options.hot_days) and used.hot_weeks >= 2
     return habit or used.hot_days_last_week >= options.hot_days_last_week
 
 
@@ -211,7 +212,7 @@ def _risk(
     if used.metric in STOCKS and used.last >= usable:
         return "above_usable", f"{used.metric} holds {number(used.last)}, above {usable_text}"
     if resource.kind != "endpoint" and used.metric not in STOCKS:
-        habit = used.above_usable_days >= 2 * options.hot_days
+        habit = used.above_usable_days >= used.days_of_habit(2 * options.hot_days)
         if habit or used.above_usable_last_week >= options.hot_days_last_week + 1:
             often = f"on {used.above_usable_days} of the last {days_text(used.window_hours / 24)}"
             return "above_usable", f"{used.metric} goes above {usable_text} {often}"

@@ -16,9 +16,16 @@ _NO = frozenset({"false", "no", "0"})
 
 
 def is_quiet(used: Usage, options: FindingOptions) -> bool:
-    """Whether nearly every hour was quiet, of enough hours to say so."""
-    enough = used.window_hours >= options.idle_days * 24 and used.reported_hours >= options.idle_days * 12
-    return enough and used.quiet_share >= options.quiet_share
+    """Whether nearly every hour was quiet, of enough hours to say so: of all, and of those that count.
+
+    What works a few hours a week is quiet in nearly all hours, and yet used in every hour that counts.
+    """
+    return all(
+        one.window_hours >= options.idle_days * 24
+        and one.reported_hours >= options.idle_days * 12 * one.countable_share
+        and one.quiet_share >= options.quiet_share
+        for one in (used, used.all_hours)
+    )
 
 
 def forgotten(
@@ -68,16 +75,16 @@ def unused(
         if wanted and wanted <= quiet:
             return "no_demand", "; ".join(m.because for m in metrics if m.metric in wanted)
         return None
-    cpu = used.get(Metric.CPU)
-    if cpu is None or Metric.CPU not in quiet or not traffic <= quiet:
+    if Metric.CPU not in quiet or not traffic <= quiet:
         return None
+    cpu = used[Metric.CPU].all_hours
     if cpu.robust_peak >= 0.25 * cpu.capacity or cpu.busy_days_ago < options.idle_after_use_days:
         return None
     if not traffic and cpu.p95 >= 0.01 * cpu.capacity:
         return None  # without network figures, a little cpu may be a whole job
     text = f"cpu averages {number(cpu.mean)} of {number(cpu.capacity)} cores"
     if traffic:
-        text += f" and traffic {number(max(used[m].mean for m in traffic))} Mbit/s"
+        text += f" and traffic {number(max(used[m].all_hours.mean for m in traffic))} Mbit/s"
     return "no_demand", f"{text} over {days_text(cpu.window_hours / 24)}"
 
 
@@ -85,6 +92,12 @@ def days_text(days: float) -> str:
     """As people say it: `1 day`, `28 days`."""
     whole = max(0, round(days))
     return "1 day" if whole == 1 else f"{whole} days"
+
+
+def span_text(used: Usage) -> str:
+    """What a figure of the window is about: `28 days`, `the counted hours of 28 days`."""
+    days = days_text(used.window_hours / 24)
+    return days if used.whole is None else f"the counted hours of {days}"
 
 
 def _stale(

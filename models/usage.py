@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.panel import DAY, HOUR, FloatArray, Panel
 
@@ -16,6 +17,11 @@ HOT = 0.95
 """Share of capacity from which a day's peak counts as too high."""
 BUSY = 0.25
 """Share of capacity above which a day's peak shows that somebody uses the resource."""
+
+LEAST_HOURS = 72
+"""Reported hours of a window of which all hours count, under which nothing is said."""
+_LEAST_OF_FEW = 8
+_LEAST_HABIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,14 @@ class Usage:
     reported_hours: int
     """In the window."""
     window_hours: int
+    countable_hours: int
+    """Hours of the window that count for size and shortage: all, unless the inventory names some."""
+    countable_days: int
+    """Days of the window with such an hour."""
     silent_hours: float
     """Hours since the end of the last reported hour; infinite where nothing was ever reported."""
+    missed_hours: float
+    """Of the silent hours those that count."""
     history_days: float
     """From the first reported slot, of the hourly or the daily history, to the end."""
     mean: float
@@ -66,11 +78,38 @@ class Usage:
     """Rise of the daily peak over the year or what there is of it, per year; NaN under 90 days of history."""
     hours: FloatArray
     """(reported,) peaks of the window's reported hours."""
+    whole: Usage | None = None
+    """What it did in all hours, where only some count; None = all count."""
 
     @property
     def utilization(self) -> float:
         """p95 over capacity; NaN where either is unknown."""
         return self.p95 / self.capacity if self.capacity > 0 else float("nan")
+
+    @property
+    def all_hours(self) -> Usage:
+        """What it did, whether or not an hour counts."""
+        return self if self.whole is None else self.whole
+
+    @property
+    def countable_share(self) -> float:
+        """Share of the window's hours that count; what asks for so many hours asks for that share of them."""
+        return self.countable_hours / self.window_hours if self.window_hours else 1.0
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether too few of the hours that count were reported to judge by."""
+        # A few hours a week are few at any coverage: a working day of them, or half of what there is.
+        least = min(_LEAST_OF_FEW, self.countable_hours / 2)
+        return self.reported_hours < max(LEAST_HOURS * self.countable_share, least, 1)
+
+    def days_of_habit(self, days: int) -> int:
+        """That many days of the window, in proportion to those that count; one bad day, which may lie in two
+        stretches of 24 hours, is never enough."""
+        every = math.ceil(self.window_hours / 24)
+        if self.countable_days >= every:
+            return days
+        return min(days, max(_LEAST_HABIT, math.ceil(days * self.countable_days / every)))
 
 
 def usage(
@@ -133,6 +172,9 @@ def usage(
             float(held[i]),
             int(count[i]),
             window,
+            window,
+            math.ceil(window / 24),
+            float(silent[i]),
             float(silent[i]),
             float(first[i]),
             float(mean[i]),
@@ -158,13 +200,31 @@ def usage(
     ]
 
 
-def in_counted_hours(whole: Usage, counted: Usage) -> Usage:
+def in_counted_hours(whole: Usage, counted: Usage, counts: NDArray[np.bool_], late: float = 0.0) -> Usage:
     """What a metric did in the hours that count; whether it is used at all is still said by all hours.
 
     Daily peaks know no hours: the long history says how old the series is, not how high it went.
+
+    Args:
+        counted: what it did where the hours that do not count are unreported.
+        counts: (t,) which slots of the hourly panel count.
+        late: hours between the panel's end and now.
     """
-    kept = ("silent_hours", "history_days", "quiet_share", "off_hours", "busy_days_ago", "grown", "last")
-    return replace(counted, **{name: getattr(whole, name) for name in kept})
+    kept = ("silent_hours", "history_days", "off_hours", "busy_days_ago", "grown", "last")
+    window = counts[len(counts) - whole.window_hours :]
+    hours, days = int(window.sum()), int((by_day(np.where(window, 1.0, np.nan)[None]) == 1).sum())
+    missed = whole.silent_hours
+    if math.isfinite(missed):
+        since = counts[len(counts) - round(missed - late) :]
+        missed = int(since.sum()) + late * hours / max(whole.window_hours, 1)
+    return replace(
+        counted,
+        countable_hours=hours,
+        countable_days=days,
+        missed_hours=missed,
+        whole=whole,
+        **{name: getattr(whole, name) for name in kept},
+    )
 
 
 @dataclass(frozen=True, slots=True)
