@@ -36,30 +36,12 @@ from data.series import Window
 from data.verification import EarlierRun, attach, detach, verify
 
 MEASURED = frozenset(
-    {
-        "runs",
-        "series",
-        "samples",
-        "capacities",
-        "stated_capacities",
-        "dirty_days",
-        "rollup_hour",
-        "rollup_day",
-        "watermarks",
-        "rejected",
-        "rejected_counts",
-        "services",
-        "dependencies",
-        "resources",
-        "events",
-        "raw_since",
-        "bills",
-        "bill_conformance",
-        "bill_months",
-        "snapshot",
-        "schema_version",
-    }
-)
+    (
+        "runs", "series", "samples", "capacities", "stated_capacities", "dirty_days", "rollup_hour",
+        "rollup_day", "watermarks", "rejected", "rejected_counts", "services", "dependencies", "resources",
+        "events", "raw_since", "bills", "bill_conformance", "bill_months", "snapshot", "schema_version",
+    )
+)  # fmt: skip
 """Tables that `replace` may not write; all others hold what was concluded."""
 
 
@@ -431,6 +413,12 @@ class Store:
     def watermark_targets(self, source: str) -> set[str]:
         """Targets of a source that have a watermark of their own."""
         return watermarks.targets(self._connection, source)
+
+    def list_targets(self, source: str, listed: Collection[str]) -> None:
+        """Notes all targets of a source: they inherit its watermark, those it has no more are forgotten."""
+        with self._transaction():
+            watermarks.inherit(self._connection, source, set(listed))
+            watermarks.forget_targets(self._connection, source, listed)
 
     def set_watermark(
         self, source: str, newest: datetime, now: datetime | None = None, *, target: str | None = None

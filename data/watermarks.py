@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import duckdb
@@ -29,6 +30,36 @@ def targets(connection: duckdb.DuckDBPyConnection, source: str) -> set[str]:
         "SELECT target FROM watermarks WHERE source = $source AND target IS NOT NULL", {"source": source}
     ).fetchall()
     return {target for (target,) in rows}
+
+
+def inherit(connection: duckdb.DuckDBPyConnection, source: str, listed: Collection[str]) -> None:
+    """Gives the targets the watermark of the source as a whole, from before targets had their own.
+
+    Only where none has one of its own yet: a target that is added later has no place. Afterwards the source
+    as a whole has none. Within the caller's transaction.
+    """
+    whole = watermark(connection, source)
+    if whole is not None and not targets(connection, source):
+        connection.execute(
+            "INSERT INTO watermarks (source, target, newest_sample, updated_at)"
+            " SELECT source, unnest($targets::VARCHAR[]), newest_sample, updated_at FROM watermarks"
+            " WHERE source = $source AND target IS NULL AND newest_sample = $newest",
+            {"source": source, "targets": sorted(listed), "newest": naive(whole)},
+        )
+    connection.execute("DELETE FROM watermarks WHERE source = $source AND target IS NULL", {"source": source})
+
+
+def forget_targets(connection: duckdb.DuckDBPyConnection, source: str, listed: Collection[str]) -> None:
+    """Forgets the targets that the source has no more, within the caller's transaction.
+
+    Args:
+        listed: all that it has; of a listing that an error cut short nothing may be concluded.
+    """
+    connection.execute(
+        "DELETE FROM watermarks WHERE source = $source AND target IS NOT NULL"
+        " AND NOT list_contains($listed::VARCHAR[], target)",
+        {"source": source, "listed": sorted(listed)},
+    )
 
 
 def set_watermark(

@@ -25,7 +25,8 @@ class Polled:
     settle: str = "10m"
     """Intervals that ended less than this ago are left for the next pull: metrics are late."""
     history_days: float = 14.0
-    """How far back the first pull goes, and the one after an outage at most."""
+    """How far back the first pull goes, and how far back a resource that was silent is asked again. A pull
+    after an outage starts where the one before it ended, however long ago that is."""
     timeout: float = 30.0
     """Seconds to wait for one reply."""
     time_limit: float = 1_800.0

@@ -74,11 +74,15 @@ def show(summaries: list[SourceSummary], dry_run: bool = False) -> None:
         counts: tuple[int, ...] = (loaded.new, loaded.replaced, loaded.unchanged, loaded.rejected)
         if dry_run:
             counts = loaded.new, loaded.rejected
-        newest = f"{loaded.newest_sample:%Y-%m-%d %H:%M}" if loaded.newest_sample else "none"
+        newest = "skipped" if row.skipped and not row.read else "none"
+        if loaded.newest_sample:
+            newest = f"{loaded.newest_sample:%Y-%m-%d %H:%M}"
         shown = (f"{count:,}" for count in (row.read, *counts))
         table.add_row(row.source, *shown, newest, f"{row.seconds:.1f}")
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
     for row in summaries:
+        for why in row.skipped:
+            typer.echo(f"{row.source}: {why}", err=True)
         if row.error:
             typer.echo(f"{row.source}: {row.error}", err=True)
         if row.loaded.rejected and not dry_run:

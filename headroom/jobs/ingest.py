@@ -8,12 +8,13 @@ from datetime import datetime
 
 import polars as pl
 
+from data.errors import ConfigError, HeadroomError
 from headroom.jobs import inventory
 from headroom.jobs.pulling import Pull, SourceSummary, stated_capacities
 from headroom.jobs.run import Run
 from headroom.progress import Advance
 from headroom.sources import configured
-from ingest.source import Source, targets_of
+from ingest.source import Source, Targeted, targets_of
 
 Sleep = Callable[[float], None]
 
@@ -33,9 +34,10 @@ def ingest(
     checks everything and writes nothing.
 
     Raises:
-        ConfigError: a source is configured wrongly.
+        ConfigError: a source is configured wrongly; or nothing can lie between `since` and `until`.
         UnknownName: `only` names no source.
     """
+    _check(since, until, run.now)
     sources = configured(run.settings, only)
     known = inventory.gather(run, sources)
     if not dry_run and (run.settings.inventory or known.found):
@@ -48,13 +50,15 @@ def ingest(
             started = time.perf_counter()
             if dry_run:
                 _pull(run, name, source, since, until, summary, advance, sleep, sizes)
+                _add_problem(summary, known.problems.get(name))
             else:
                 with run.record("ingest", name) as report:
                     _pull(run, name, source, since, until, summary, advance, sleep)
-                    summary.error = summary.error or known.problems.get(name)
+                    _add_problem(summary, known.problems.get(name))
                     report.rows_read, report.loaded = summary.read, summary.loaded
+                    report.message = "; ".join(summary.skipped) or None
                     if summary.error:
-                        report.outcome = "partly" if summary.loaded.new else "failed"
+                        report.outcome = "partly" if summary.read else "failed"
                         report.message = summary.error
             summary.seconds = time.perf_counter() - started
             summaries.append(summary)
@@ -91,9 +95,32 @@ def _pull(
     Args:
         sizes: makes it a dry run; see `Pull.stated`.
     """
+    try:
+        targets = targets_of(source)
+    except HeadroomError as error:
+        summary.error = str(error)
+        return
+    if not targets:
+        summary.error = "it lists no targets"
+        return
+    if sizes is None and isinstance(source, Targeted):
+        run.store.list_targets(name, [target for target in targets if target is not None])
     problems = []
-    for target, one in targets_of(source).items():
+    for target, one in targets.items():
         pull = Pull(run, name, one, target, since, until, dry_run=sizes is not None, stated=sizes)
         if problem := pull.work(summary, advance, sleep):
             problems.append(problem)
     summary.error = "; ".join(problems) or None
+
+
+def _add_problem(summary: SourceSummary, problem: str | None) -> None:
+    summary.error = "; ".join(filter(None, (summary.error, problem))) or None
+
+
+def _check(since: datetime | None, until: datetime | None, now: datetime) -> None:
+    """Raises ConfigError where nothing can have been measured between the two."""
+    form = "%Y-%m-%d %H:%M UTC"
+    if since is not None and until is not None and until <= since:
+        raise ConfigError(f"--until {until:{form}} is not after --since {since:{form}}")
+    if since is not None and since > now:
+        raise ConfigError(f"--since {since:{form}} lies in the future")

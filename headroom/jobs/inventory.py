@@ -64,8 +64,15 @@ def gather(run: Run, sources: Mapping[str, Source]) -> Knowledge:
             files = InventoryFiles.from_table(run.settings.inventory, root=run.settings.root)
             known.stated = files.inventory()
         for name, source in sources.items():
+            if not isinstance(source, InventorySource):
+                continue
+            try:
+                targets = targets_of(source)
+            except HeadroomError as error:
+                known.problems[name] = f"inventory: {error}"
+                continue
             problems = []
-            for target, one in targets_of(source).items():
+            for target, one in targets.items():
                 if isinstance(one, InventorySource):
                     try:
                         known.add(name, one.inventory())

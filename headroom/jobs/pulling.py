@@ -1,16 +1,20 @@
-"""Pulling: one source, or one target of it, brought up to date; with retries, and never past what it has."""
+"""Pulling: one source, or one target of it, brought up to date; with retries, and never past what it has.
+
+What a series missed in a pause is asked for before the batch that shows it is back is loaded: afterwards
+nothing would tell any more that something is missing, neither to another try nor to another run.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from data.errors import HeadroomError, SourceUnavailable
+from data.errors import HeadroomError, SourceError, SourceUnavailable
 from data.frames import Batch, Inventory
 from data.loading import Loaded
 from data.series import Window
@@ -40,6 +44,26 @@ class SourceSummary:
     """Why rows were rejected, and how many."""
     found: list[Inventory] = field(default_factory=list)
     """What its samples told of resources."""
+    skipped: list[str] = field(default_factory=list)
+    """Why nothing was asked of it, or of some of its targets."""
+
+
+@dataclass(slots=True)
+class _Pauses:
+    """What one try knows of series that paused and are back."""
+
+    newest: pl.DataFrame
+    """resource, metric, newest: how far each series reached before the try."""
+    until: datetime
+    """What is asked for anyway starts here."""
+    inner: bool = False
+    """Whether what was missed in other pauses is being read just now."""
+    asked: dict[str, datetime] = field(default_factory=dict)
+    """Since when each resource was asked for because of a pause."""
+    unread: SourceUnavailable | None = None
+    """Why what was missed cannot be read now; the series wait for it."""
+    lost: SourceError | None = None
+    """Why some of it can never be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +86,7 @@ class Pull:
         """Pulls with backoff and jitter while it is unavailable; returns what went wrong in the end."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._pull(summary, advance)
-                return None
+                return self._pull(summary, advance)
             except SourceUnavailable as error:
                 problem = str(error)
                 if attempt < ATTEMPTS:
@@ -72,33 +95,82 @@ class Pull:
                 return str(error)
         return problem
 
-    def _pull(self, summary: SourceSummary, advance: Advance) -> None:
+    def _pull(self, summary: SourceSummary, advance: Advance) -> str | None:
+        """Pulls once; returns what could not be read and is not asked for again."""
         mark = self._mark()
-        window = self._window(mark)
-        newest = self._newest_of_series() if mark and window and self.since is None else None
-        brought = Loaded()
-        behind: dict[str, datetime] = {}
-        for batch in self.source.pull(window):
-            usable, loaded = self._take(batch, summary)
-            if newest is not None and window is not None:
-                for name, since in _behind(usable.samples, newest, window.start - self._step).items():
-                    behind[name] = min(since, behind.get(name, since))
-            brought += loaded
-            advance(summary.read, 0)
-        if behind and window is not None:
-            # What is back after a pause may have measured on meanwhile, or left something unsent before.
-            missed = Window(self._earliest(min(behind.values())), window.start)
-            source = self.source
-            asked = source.narrowed(behind.keys()) if isinstance(source, Narrowing) else source
-            for batch in asked.pull(missed):
-                self._take(batch, summary)
-                advance(summary.read, 0)
+        span = self._span(mark)
+        if span is not None and span[1] <= span[0]:
+            summary.skipped.append(self._nothing(span, mark))
+            return None
+        window = None if span is None else Window(*span)
+        pauses = None
+        if mark is not None and window is not None:
+            # What lies between the mark and `--since` is still to come.
+            pauses = _Pauses(self._newest_of_series(), min(window.start, self._start(mark)))
+        brought = self._take(self.source, window, pauses, summary, advance)
+        if pauses and pauses.unread:
+            raise pauses.unread
         # Only where nothing before the window is still to come: `--since` may leave a gap.
         continues = mark is None or window is None or window.start <= mark
         if brought.newest_sample and continues and not self.dry_run:
             reached = min(brought.newest_sample, self.run.now)
             if mark is None or reached > mark:
                 self.run.store.set_watermark(self.name, reached, clock(), target=self.target)
+        return f"what was missed in a pause is lost: {pauses.lost}" if pauses and pauses.lost else None
+
+    def _take(
+        self,
+        source: Source,
+        window: Window | None,
+        pauses: _Pauses | None,
+        summary: SourceSummary,
+        advance: Advance,
+    ) -> Loaded:
+        """Loads what the source has in the window; of each batch first what its series missed before."""
+        brought = Loaded()
+        for batch in source.pull(window):
+            usable = self._usable(batch, summary)
+            if pauses is not None:
+                usable = self._caught_up(usable, pauses, summary, advance)
+            brought += self._load(batch, usable, summary)
+            advance(summary.read, 0)
+        return brought
+
+    def _caught_up(self, usable: Batch, pauses: _Pauses, summary: SourceSummary, advance: Advance) -> Batch:
+        """The batch as it can be loaded, after what its series missed, or left unsent before a pause."""
+        behind = _behind(usable.samples, pauses.newest, pauses.until - self._step)
+        # A source that cannot be narrowed was asked for all resources at once.
+        every = None if isinstance(self.source, Narrowing) else min(pauses.asked.values(), default=None)
+        missed = {}
+        for name, newest in behind.group_by("resource").agg(pl.col("newest").min()).iter_rows():
+            since, before = self._earliest(newest), every or pauses.asked.get(name)
+            if since < pauses.until and (before is None or since < before):
+                missed[name] = since
+        if not missed:
+            return usable
+        if pauses.unread is None:
+            since = min(missed.values())
+            inner = _Pauses(pauses.newest, since, inner=True)
+            source = self.source
+            asked = source.narrowed(missed.keys()) if isinstance(source, Narrowing) else source
+            try:
+                self._take(asked, Window(since, pauses.until), inner, summary, advance)
+                pauses.asked.update(dict.fromkeys(missed, since))
+                return usable
+            except SourceUnavailable as error:
+                if pauses.inner:
+                    raise
+                pauses.unread = error
+            except SourceError as error:
+                if pauses.inner:
+                    raise
+                # Another try would end the same; the rest must not wait for it for ever.
+                pauses.lost = error
+                pauses.asked.update(dict.fromkeys(missed, since))
+                return usable
+        waiting = behind.filter(pl.col("resource").is_in(list(missed)))
+        samples = usable.samples.join(waiting, on=["resource", "metric"], how="anti", maintain_order="left")
+        return replace(usable, samples=samples)
 
     @property
     def _resumes(self) -> bool:
@@ -115,19 +187,32 @@ class Pull:
         store = self.run.store
         mark = store.watermark(self.name, self.target)
         if mark is None and self.target is not None and not store.watermark_targets(self.name):
-            return store.watermark(self.name)  # from before targets had their own
-        return mark
+            mark = store.watermark(self.name)  # from before targets had their own
+        # One that lies ahead was set by a clock gone wrong and says nothing.
+        return None if mark is not None and mark > self.run.now + OVERLAP else mark
 
-    def _window(self, mark: datetime | None) -> Window | None:
+    def _span(self, mark: datetime | None) -> tuple[datetime, datetime] | None:
         """What to pull: what was asked for; else, of a source that can resume, from its watermark on."""
         if self.since is None and self.until is None and not self._resumes:
             return None
-        default = self._earliest(_EPOCH) if self._resumes else _EPOCH
-        since = self.since or (mark - OVERLAP if mark else default)
         # A live source measures a moment later than the run began.
-        return Window(
-            since, self.until or self.run.now + (timedelta() if self._resumes else timedelta(days=1))
-        )
+        until = self.until or self.run.now + (timedelta() if self._resumes else timedelta(days=1))
+        return self.since or self._start(mark), until
+
+    def _start(self, mark: datetime | None) -> datetime:
+        """Where a pull starts that nobody asked for more or less of."""
+        if mark is not None:
+            return min(mark, self.run.now) - OVERLAP
+        return self._earliest(_EPOCH) if self._resumes else _EPOCH
+
+    def _nothing(self, span: tuple[datetime, datetime], mark: datetime | None) -> str:
+        """Why there is nothing to pull."""
+        of = "" if self.target is None else f"{self.target}: "
+        until = f"{span[1]:%Y-%m-%d %H:%M} UTC"
+        if mark is not None:
+            return f"{of}nothing to do: it has brought all until {mark:%Y-%m-%d %H:%M} UTC, after {until}"
+        goes = f"{getattr(self.source, 'history_days', 1):g} days"
+        return f"{of}nothing to do: it goes back {goes} by itself, not to before {until}; give --since"
 
     def _earliest(self, moment: datetime) -> datetime:
         """The moment, or as far back as the source goes."""
@@ -136,7 +221,8 @@ class Pull:
     def _newest_of_series(self) -> pl.DataFrame:
         return self.run.store.frame("series_newest").filter(pl.col("newest").is_not_null())
 
-    def _take(self, batch: Batch, summary: SourceSummary) -> tuple[Batch, Loaded]:
+    def _usable(self, batch: Batch, summary: SourceSummary) -> Batch:
+        """The batch in the store's units; what it tells of sizes is recorded, as amounts depend on it."""
         run, told = self.run, batch.inventory
         if told is not None:
             summary.found.append(told)
@@ -152,6 +238,11 @@ class Pull:
         usable = intake(batch, now=run.now, drivers=drivers, capacities=known)
         summary.read += usable.rows_read
         _count(summary.reasons, usable.rejected["reason"])
+        return usable
+
+    def _load(self, batch: Batch, usable: Batch, summary: SourceSummary) -> Loaded:
+        """Loads what is usable of a batch, and lets the source know."""
+        run = self.run
         if self.dry_run:
             newest = usable.samples["ts"].max() if usable.samples.height else None
             loaded = Loaded(
@@ -167,7 +258,7 @@ class Pull:
             if isinstance(self.source, Confirmed):
                 self.source.loaded(batch)
         summary.loaded += loaded
-        return usable, loaded
+        return loaded
 
 
 def stated_capacities(capacities: pl.DataFrame) -> pl.DataFrame:
@@ -185,8 +276,7 @@ def _count(reasons: Counter[str], rejected: pl.Series) -> None:
         reasons[reason if known else "another reason"] += count
 
 
-def _behind(samples: pl.DataFrame, newest: pl.DataFrame, start: datetime) -> dict[str, datetime]:
-    """Resources with series that ended before the start and are back, and since when to ask for them."""
+def _behind(samples: pl.DataFrame, newest: pl.DataFrame, start: datetime) -> pl.DataFrame:
+    """resource, metric, newest of the series that ended before the start and are back."""
     series = samples.select("resource", "metric").unique()
-    back = newest.filter(pl.col("newest") < start).join(series, on=["resource", "metric"], how="semi")
-    return dict(back.group_by("resource").agg(pl.col("newest").min()).iter_rows())
+    return newest.filter(pl.col("newest") < start).join(series, on=["resource", "metric"], how="semi")
