@@ -18,7 +18,7 @@ def init(
 
     Example: headroom init && $EDITOR headroom.toml
     """
-    from headroom.settings import example
+    from headroom.settings_example import example
 
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already; --force overwrites it")

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import ConfigError
-from headroom.settings import Settings, example, load
+from headroom.settings import Settings, load
+from headroom.settings_example import example
 
 
 def written(folder: Path, text: str) -> Path:
