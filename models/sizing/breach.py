@@ -41,13 +41,16 @@ _LIMIT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Margin:
+class Rise:
     """How much higher demand may come than it did, in the estimate from a resource's own history.
 
     The middle follows the gap between the highest hour and the next ones: demand that runs against a wall,
     such as a processor at its highest clock, comes back to the same height and needs next to none. Demand
     never comes back at exactly the height it had, so the middle is spread, and with a small chance it comes
     much higher.
+
+    It is part of what is believed, not a margin: where a tall burst is believed to come taller, it may be
+    given up.
     """
 
     share: float = 0.6
@@ -63,8 +66,8 @@ class Margin:
 
     def of(self, evidence: Evidence) -> FloatArray:
         """(n,) middles."""
-        margins: FloatArray = np.clip(self.share * evidence.top_gap, self.least, self.most)
-        return margins
+        middles: FloatArray = np.clip(self.share * evidence.top_gap, self.least, self.most)
+        return middles
 
     def rises(self, evidence: Evidence) -> list[tuple[float, FloatArray]]:
         """Chances, which add up to 1, with the (n,) rises they stand for, as fractions of demand."""
@@ -77,10 +80,10 @@ class Margin:
             (usual / 4, middle + spread),
             (self.surprise, SURPRISE * middle),
         )
-        return [(chance, rise) for chance, rise in chances if chance > 0]
+        return [(chance, by) for chance, by in chances if chance > 0]
 
 
-def history_breach(evidence: Evidence, margin: Margin) -> FloatArray:
+def history_breach(evidence: Evidence, rise: Rise) -> FloatArray:
     """(n, levels) mean over windows and rises of the share of hours with demand x (1 + rise) above a level.
 
     A window in which nothing was reported says nothing and is left out.
@@ -89,8 +92,8 @@ def history_breach(evidence: Evidence, margin: Margin) -> FloatArray:
     heard = (evidence.hours[rows] > 0)[:, :, None]
     mean = (evidence.hourly[rows] * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
     breach: FloatArray = np.zeros(mean.shape)
-    for chance, rise in margin.rises(evidence):
-        breach += chance * raised(mean, np.log1p(rise))
+    for chance, by in rise.rises(evidence):
+        breach += chance * raised(mean, np.log1p(by))
     return breach
 
 
@@ -120,7 +123,7 @@ def expected_breach(
     table: NDArray[np.float32],
     coefficients: FloatArray,
     *,
-    margin: Margin,
+    rise: Rise,
     hard: bool,
     ahead_days: int = 0,
 ) -> FloatArray:
@@ -134,7 +137,7 @@ def expected_breach(
         the
             trend of a month was found to say nothing about the next week.
     """
-    breach = (history_breach(evidence, margin) + logistic_breach(table, coefficients)) / 2
+    breach = (history_breach(evidence, rise) + logistic_breach(table, coefficients)) / 2
     if ahead_days:
         breach = raised(breach, np.log1p(np.clip(evidence.growth * ahead_days, 0, 1)))
     if hard:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray, Panel
-from models.sizing.breach import Margin, expected_breach, fit, rows_in_doubt
+from models.sizing.breach import Rise, expected_breach, fit, rows_in_doubt
 from models.sizing.evidence import Evidence, gather, inputs, outcome
 from models.sizing.price import Trial, choices, trial
 
@@ -76,7 +76,7 @@ def trials(
     *,
     refit: bool,
     ridge: float,
-    margin: Margin,
+    rise: Rise,
     hard: bool,
     ahead_days: int,
     ceiling: float,
@@ -91,7 +91,7 @@ def trials(
         ended = [lesson for lesson in lessons if lesson.day + WEEK <= hold.day]
         coefficients = learned(ended, shipped, ridge) if refit else shipped
         breach = expected_breach(
-            hold.evidence, hold.table, coefficients, margin=margin, hard=hard, ahead_days=ahead_days
+            hold.evidence, hold.table, coefficients, rise=rise, hard=hard, ahead_days=ahead_days
         )
         picked = choices(breach, weight, ceiling, lowest)
         found.append(trial(breach, hold.outcomes, hold.scored, picked))

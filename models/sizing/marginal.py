@@ -18,7 +18,7 @@ from data.decision import Size
 from data.outcome import Forecast, Refusal
 from data.panel import HOUR, FloatArray, Panel
 from data.series import STOCKS
-from models.sizing.breach import SHIPPED, Margin, expected_breach
+from models.sizing.breach import SHIPPED, Rise, expected_breach
 from models.sizing.evidence import gather, inputs
 from models.sizing.exceedance import LEVELS
 from models.sizing.learning import WEEK, learned, past_holds, trials
@@ -34,8 +34,11 @@ _CHUNK = 1000
 class Marginal:
     """Sizes where one more unit no longer pays, at one price of breach for the fleet."""
 
-    margin: Margin = field(default_factory=Margin)
-    """Added to demand in the estimate from a resource's own history."""
+    rise: Rise = field(default_factory=Rise)
+    """How much higher demand is believed to come, in the estimate from a resource's own history."""
+    margin: float = 0.0
+    """Share held on top of every size. It comes after the choice, so a burst that is covered without it is
+    covered with it; the breach target is set without it."""
     move_only_if: float = 0.025
     """A size in force is kept unless moving pays more than this share of what is provisioned."""
     ceiling: float = 1.0
@@ -54,6 +57,10 @@ class Marginal:
     """At most this many resources, evenly spaced by name, are learned from; all are sized."""
     holds: int = 12
     """Past holds that are examined at most."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin < np.inf:
+            raise ValueError(f"the margin is a share of at least 0, got {self.margin:g}")
 
     @property
     def lookback_days(self) -> int | None:
@@ -95,7 +102,7 @@ class Marginal:
             shipped,
             refit=refit,
             ridge=self.ridge,
-            margin=self.margin,
+            rise=self.rise,
             hard=options.hard,
             ahead_days=ahead_days,
             ceiling=self.ceiling,
@@ -114,7 +121,7 @@ class Marginal:
                 evidence,
                 inputs(evidence),
                 coefficients,
-                margin=self.margin,
+                rise=self.rise,
                 hard=options.hard,
                 ahead_days=ahead_days,
             )
@@ -148,6 +155,7 @@ class Marginal:
             self.move_only_if,
             refusals,
             _limits(options.at_most, n),
+            self.margin,
         )
 
     def with_floor(self, share: float) -> Marginal:
@@ -170,6 +178,7 @@ class Marginal:
             self.move_only_if,
             dict.fromkeys(range(n), refusal),
             np.full(n, np.inf),
+            self.margin,
         )
 
     @staticmethod

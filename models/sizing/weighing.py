@@ -44,6 +44,8 @@ class Weighing:
     refusals: dict[int, Refusal]
     at_most: FloatArray
     """(n,) the most each can be given, in the metric's unit; inf = no limit."""
+    margin: float = 0.0
+    """Share held on top of the size that was chosen, as far as it can be had."""
 
     def price(self, target_breach: float) -> float:
         """The price of breach that meets a target for the fleet."""
@@ -91,6 +93,9 @@ class Weighing:
     ) -> int:
         """Index of the candidate size with the lowest objective, for sizes that come from a catalog.
 
+        With a margin, of those that leave it above the best size, or above the candidate that would do
+        without a margin where that is smaller; the largest that can be had where none does.
+
         Args:
             row: which resource.
             candidates: sizes on offer, in the metric's unit.
@@ -116,9 +121,21 @@ class Weighing:
             # The largest that can be had does the least harm; where none can, the smallest is nearest.
             return int(np.argmax(np.where(fits, shares, -1))) if fits.any() else int(shares.argmin())
         best = int(total.argmin())
+        if self.margin:
+            wanted = min(float(amounts[best]), self._best_amount(row, price))
+            total[amounts < (1 + self.margin) * wanted * (1 - 1e-9)] += 1e6
+            if (total >= 1e6).all():
+                return int(np.argmax(np.where(fits, shares, -1)))
+            best = int(total.argmin())
         now = np.flatnonzero(np.isclose(amounts, in_force, rtol=1e-6, atol=0))
         stays = now.size and total[now[0]] - total[best] < self.move_only_if
         return int(now[0]) if stays else best
+
+    def _best_amount(self, row: int, price: float) -> float:
+        """Best size of one resource at a price, without margin and limit."""
+        one = slice(row, row + 1)
+        total = objective(self.breach[one], self.weight[one], price, self.ceiling, self.lowest)
+        return float(LEVELS[total.argmin()] * self.scale[row])
 
     def _below(self, sizes: FloatArray) -> np.ndarray:
         shares = np.nan_to_num(sizes / self.scale, nan=LEVELS[0])
@@ -143,13 +160,16 @@ class Weighing:
         # above.
         low = np.where(~good & (k < best[:, None]), k + 1, 0).max(axis=1)
         high = np.where(~good & (k > best[:, None]), k - 1, len(LEVELS) - 1).min(axis=1)
-        sizes = [np.minimum(LEVELS[level] * self.scale, at_most) for level in (best, low, high)]
+        # The margin comes after the choice: were it part of it, a burst could become too tall to cover and
+        # more margin would give less.
+        held = (1 + self.margin) * self.scale
+        sizes = [np.minimum(LEVELS[level] * held, at_most) for level in (best, low, high)]
         target = sizes[0]
         kept = np.zeros(len(rows), bool)
         if in_force is not None:
             # The level at or below a size in force stands for it, and its own amount is what it costs.
-            level = self._below(in_force)
-            share = in_force / self.scale
+            level = self._below(in_force / (1 + self.margin))
+            share = in_force / held
             known = np.isfinite(share) & (share >= LEVELS[self.lowest] * (1 - 1e-9))
             known &= in_force <= at_most * (1 + 1e-9)
             worse = total[rows, level] - LEVELS[level] + share - total[rows, best]
@@ -171,6 +191,8 @@ class Weighing:
             f"at {spoken(target, 4)} of {spoken(scale, 4)} {unit} {of} {spoken(step)} more would avoid"
             f" {spoken(avoided, 2)} breached hours a week and the fleet's price asks for {spoken(asked, 2)}"
         )
+        if self.margin and target < self.at_most[row]:
+            sentence += f"; a margin of {spoken(100 * self.margin)} % is in it"
         if kept and abs(target / best - 1) > 0.005:
             sentence += f"; moving to {spoken(best)} would pay under {self.move_only_if:.0%}, so it stays"
         return sentence

@@ -7,14 +7,14 @@ from dataclasses import replace
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from data.decision import Size
 from data.outcome import Refusal
 from data.panel import HOUR, FloatArray, Panel
 from data.series import SeriesKey
 from models.sizing import POLICIES
-from models.sizing.breach import Margin
+from models.sizing.breach import Rise
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions, SizingPolicy
 from models.sizing.price import objective
@@ -170,6 +170,7 @@ def test_more_demand_in_some_hours_never_gives_a_machine_less(name: str, seed: i
         (POLICIES["aria"](risk="aggressive"), POLICIES["aria"]()),
         (POLICIES["kubecost"](profile="production"), POLICIES["kubecost"](profile="high_availability")),
         (POLICIES["optscale"](within=0.8), POLICIES["optscale"](within=0.7)),
+        (POLICIES["marginal"](), POLICIES["marginal"](margin=0.1)),
     ],
     ids=lambda policy: type(policy).__name__,
 )
@@ -180,15 +181,62 @@ def test_more_margin_never_gives_less(less: SizingPolicy, more: SizingPolicy, se
     assert (targets(more, history) >= targets(less, history) * (1 - 1e-9)).all()
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, price=st.floats(2, 2000), margins=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+@example(seed=12751, price=20.0, margins=(0.02, 0.1))
+def test_more_margin_gives_no_machine_less_at_any_price(
+    seed: int, price: float, margins: tuple[float, float]
+) -> None:
+    """Per machine, and exactly in proportion: the margin comes after the choice."""
+    history = fleet(seed)
+    none, less, more = (
+        Marginal(margin=m).weigh(history, SizingOptions()).targets(price) for m in (0.0, *sorted(margins))
+    )
+    assert (more >= less).all() and (less >= none).all()
+    np.testing.assert_allclose(more, none * (1 + max(margins)), rtol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, price=st.floats(2, 200), margins=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_more_margin_gives_no_machine_less_within_limits_or_from_a_catalog(
+    seed: int, price: float, margins: tuple[float, float]
+) -> None:
+    history, rng = fleet(seed), np.random.default_rng(seed)
+    at_most = rng.uniform(5, 150, len(history))
+    limits = SizingOptions(at_most=at_most)
+    amounts = np.sort(rng.uniform(1, 250, 8)).tolist()
+    weighings = [Marginal(margin=m).weigh(history, limits) for m in sorted(margins)]
+    less, more = (weighing.targets(price) for weighing in weighings)
+    assert (more >= less).all() and (more <= at_most).all()
+    for row in range(len(history)):
+        first, second = (weighing.best_of(row, amounts, price) for weighing in weighings)
+        assert second >= first
+
+
 @settings(max_examples=10, deadline=None)
 @given(seed=seeds)
-def test_more_margin_never_gives_the_marginal_fleet_less_at_the_same_price(seed: int) -> None:
+def test_a_greater_rise_is_never_believed_to_breach_less(seed: int) -> None:
+    """What is believed of demand is not a margin: breach is expected to be no rarer at any size, and a
+    machine is no cheaper to serve, but what became too expensive to cover may be given up."""
     history = fleet(seed)
-    less, more = (
-        Marginal(margin=Margin(least=m, most=m)).weigh(history, SizingOptions()).targets(20.0).sum()
+    small, great = (Marginal(rise=Rise(least=m, most=m)).weigh(history, SizingOptions()) for m in (0.02, 0.1))
+    rounding = 1e-12
+    assert (great.breach >= small.breach - rounding).all()
+    before, after = (
+        objective(w.breach, w.weight, 20.0, w.ceiling, w.lowest).min(axis=1) for w in (small, great)
+    )
+    assert (after >= before - rounding).all()
+
+
+def test_a_burst_believed_to_come_taller_may_be_given_up() -> None:
+    """Covering the tallest hours of one machine stops paying once they are believed to come a tenth
+    taller."""
+    history = fleet(12751)
+    small, great = (
+        Marginal(rise=Rise(least=m, most=m)).weigh(history, SizingOptions()).targets(20.0)
         for m in (0.02, 0.1)
     )
-    assert more >= less * (1 - 1e-9)
+    assert great[0] < 0.9 * small[0] and (great[1:] > small[1:]).all()
 
 
 @settings(max_examples=10, deadline=None)

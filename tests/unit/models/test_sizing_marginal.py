@@ -12,7 +12,7 @@ from data.decision import Size
 from data.outcome import Refusal
 from data.panel import HOUR, Panel
 from data.series import SeriesKey
-from models.sizing.breach import Margin
+from models.sizing.breach import Rise
 from models.sizing.evidence import gather
 from models.sizing.marginal import Marginal
 from models.sizing.policy import SizingOptions
@@ -167,9 +167,40 @@ def test_demand_at_a_wall_gets_next_to_no_margin() -> None:
     keys = [SeriesKey("wall", "cpu"), SeriesKey("lone", "cpu")]
     history = Panel.of(keys, MONDAY, HOUR, np.array([wall, lone]), capacity=np.full((2, 24 * 60), 8.0))
     evidence = gather(history)
-    np.testing.assert_allclose(Margin().of(evidence), [0.005, 0.1])
+    np.testing.assert_allclose(Rise().of(evidence), [0.005, 0.1])
     size = Marginal().weigh(history, SizingOptions()).targets(50.0)[0]
     assert 4 < size < 4 * 1.04
+
+
+def test_a_margin_comes_on_top_of_the_choice() -> None:
+    history = fleet(30, 50)
+    plain, more = (Marginal(margin=m).weigh(history, SizingOptions()) for m in (0.0, 0.2))
+    price = plain.price(0.005)
+    assert more.price(0.005) == price
+    np.testing.assert_allclose(more.targets(price), plain.targets(price) * 1.2)
+    answer = more.sizes(price)[0]
+    assert isinstance(answer, Size) and answer.because.endswith("; a margin of 20 % is in it")
+    # What is expected of a size is what that size would breach, margin and all.
+    np.testing.assert_array_equal(more.breach_at(plain.targets(price)), plain.breach_at(plain.targets(price)))
+    # A size in force that holds the margin already stays.
+    np.testing.assert_allclose(more.targets(price, plain.targets(price) * 1.21), plain.targets(price) * 1.21)
+    with pytest.raises(ValueError, match=r"the margin is a share of at least 0, got -0\.1"):
+        Marginal(margin=-0.1)
+
+
+def test_a_margin_above_a_catalog_size_takes_the_next_one_only_where_it_is_needed() -> None:
+    history = panel("2x1400", capacity=8)
+    plain, tenth, most = (Marginal(margin=m).weigh(history, SizingOptions()) for m in (0.0, 0.1, 8.0))
+    price = plain.price(0.005)
+    best = float(plain.targets(price)[0])
+    # 4 leaves a tenth above the best size, which is little more than 2, and so does not become 8.
+    assert 2 < best < 3
+    assert [w.best_of(0, [1, 4, 8], price) for w in (plain, tenth, most)] == [1, 1, 2]
+    snug = [1.0, best * 1.05, best * 1.15, 8.0]
+    assert [w.best_of(0, snug, price) for w in (plain, tenth)] == [1, 2]
+    # The size in force no longer holds the margin.
+    assert tenth.best_of(0, snug, price, in_force=snug[1]) == 2
+    assert tenth.best_of(0, [1, 1.1], price) == 1
 
 
 def test_only_hours_are_read() -> None:
