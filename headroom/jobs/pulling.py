@@ -211,8 +211,8 @@ class Pull:
         until = f"{span[1]:%Y-%m-%d %H:%M} UTC"
         if mark is not None:
             return f"{of}nothing to do: it has brought all until {mark:%Y-%m-%d %H:%M} UTC, after {until}"
-        goes = f"{getattr(self.source, 'history_days', 1):g} days"
-        return f"{of}nothing to do: it goes back {goes} by itself, not to before {until}; give --since"
+        start = f"{span[0]:%Y-%m-%d %H:%M} UTC"
+        return f"{of}nothing to do: without --since it goes back to {start}, after {until}"
 
     def _earliest(self, moment: datetime) -> datetime:
         """The moment, or as far back as the source goes."""

@@ -257,7 +257,7 @@ def test_a_source_that_has_it_all_already_is_skipped_and_says_so(
     summary, mark = tried(server, START, until=START - 48 * HOUR)
     assert (summary.error, mark, server.requests) == (None, None, [])
     assert summary.skipped == [
-        "nothing to do: it goes back 1 days by itself, not to before 2026-04-29 00:00 UTC; give --since"
+        "nothing to do: without --since it goes back to 2026-04-30 00:00 UTC, after 2026-04-29 00:00 UTC"
     ]
     pulled(server, START)
     server.requests.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from headroom.jobs.run import Run
 from headroom.settings import load
 from ingest.landing import Kind, Landing
 from ingest.pushed import Pushed
-from tests.unit.ingest.payloads import START, node_series, write_request
+from tests.unit.ingest.payloads import STALE, START, node_series, write_request
 from tests.unit.ingest.test_otlp import Request
 
 NOW = START + timedelta(hours=1)
@@ -132,6 +133,79 @@ def test_what_contradicts_itself_or_says_nothing_does_not_count(tmp_path: Path) 
     inventory = told(tmp_path, *((Kind.OTLP, one.message.SerializeToString()) for one in payloads))
     assert cells(rows(inventory)["web-1"]) == ("server", None, None, None, None)
     assert inventory.services.is_empty()
+
+
+def test_of_a_series_that_ended_the_last_amount_counts(tmp_path: Path) -> None:
+    """Prometheus marks the end of a series with a NaN; a label that is no longer so has the value 0."""
+    cpu = {"node": "n1", "resource": "cpu"}
+    inventory = told(
+        tmp_path,
+        (
+            Kind.REMOTE_WRITE,
+            write_request(
+                ("kube_node_status_allocatable", cpu, [(0.0, 4.0), (60.0, STALE)]),
+                ("kube_node_status_allocatable", {**cpu, "node": "n2"}, [(0.0, 8.0), (60.0, math.inf)]),
+                ("kube_node_status_allocatable", {**cpu, "node": "n3"}, [(60.0, STALE)]),
+                (
+                    "kube_node_status_allocatable",
+                    {**cpu, "node": "n4"},
+                    [(0.0, 2.0), (60.0, 0.0), (61.0, STALE)],
+                ),
+                ("kube_node_info", {"node": "n1", "os_image": "Debian 12"}, [(0.0, 1.0), (60.0, STALE)]),
+                ("kube_node_info", {"node": "n3", "os_image": "Debian 11"}, [(60.0, STALE)]),
+                ("kube_node_info", {"node": "n4", "os_image": "Debian 11"}, [(0.0, 1.0), (60.0, 0.0)]),
+            ),
+        ),
+    )
+    sizes = inventory.capacities.select("resource", "metric", "capacity").rows()
+    assert sorted(sizes) == [("n1", "cpu", 4.0), ("n2", "cpu", 8.0)]
+    assert set(rows(inventory)) == {"n1"}
+
+
+def test_of_labels_that_contradict_each_other_none_counts(tmp_path: Path) -> None:
+    """A machine that was updated in between says two releases; what agrees is kept."""
+    uname = {"instance": "web-1:9100", "sysname": "Linux", "release": "6.1"}
+    payloads = [
+        write_request(("node_uname_info", {**uname, **more}, AT))
+        for more in ({}, {"release": "6.2"}, {"machine": "x86_64"})
+    ]
+    inventory = told(tmp_path, *((Kind.REMOTE_WRITE, one) for one in payloads))
+    assert json.loads(rows(inventory)["web-1"]["labels"]) == {"machine": "x86_64", "sysname": "Linux"}
+    alone = tmp_path / "alone"
+    both = [
+        write_request(("node_uname_info", {"instance": "a", "release": one}, AT)) for one in ("6.1", "6.2")
+    ]
+    inventory = told(alone, *((Kind.REMOTE_WRITE, one) for one in both))
+    assert rows(inventory)["a"]["labels"] is None, "nothing is left to say"
+
+
+def test_who_sent_nothing_since_keeps_what_it_said_and_what_is_said_now_wins(tmp_path: Path) -> None:
+    """A pushed batch tells only of who sent something since the last one, and only what it sent."""
+    (tmp_path / "headroom.toml").write_text("")
+    chosen = load(tmp_path / "headroom.toml", {})
+    said: list[dict[str, dict[str, str]]] = [
+        {
+            "web-1": {"service_name": "shop", "cloud_region": "eu-west-1"},
+            "web-2": {"service_name": "shop", "cloud_region": "eu-west-1"},
+        },
+        {"web-2": {"cloud_region": "eu-west-2"}},
+        {"web-3": {"service_name": "search"}},
+    ]
+    with Store.open(chosen.store_path) as store:
+        for number, machines in enumerate(said):
+            with Landing(tmp_path / "var" / "landing", 2**30) as landing:
+                for host, about in machines.items():
+                    request = Request(host_name=host, **about)
+                    request.gauge("system.memory.usage", [(600.0 * number, 2.0**30)], state="used")
+                    landing.append(Kind.OTLP, request.message.SerializeToString(), NOW)
+            (summary,) = ingest(Run(chosen, store, NOW + timedelta(minutes=number), f"{number}"))
+            assert summary.error is None
+        now = store.frame("resources_now").select("resource", "service", "site").rows()
+    assert sorted(now) == [
+        ("web-1", "shop", "eu-west-1"),
+        ("web-2", "shop", "eu-west-2"),
+        ("web-3", "search", None),
+    ]
 
 
 def test_it_reaches_the_store_and_what_people_wrote_down_wins(tmp_path: Path) -> None:
