@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,12 +15,13 @@ from data.choice import Choice, Verdict
 from data.decision import Action
 from data.errors import UnknownName
 from data.money import Exchange
-from data.panel import HOUR
+from data.panel import HOUR, Panel
 from data.plan import Plan
 from data.series import Window
 from models.advice_history import TARGETS, as_choices
 from models.changes import Change, changes_of
-from models.estate import read_estate
+from models.counted_hours import OFFICE, counted_slots, only_counted
+from models.estate import Resource, read_estate
 from models.ledger import LedgerRow, savings_of
 from models.pricing import Pricer
 from models.proposals import objection, plan_of
@@ -218,10 +219,12 @@ def progress_for(
     start = min((choice.at for choice in (*accepted, *(one for one, _ in told))), default=estate.as_of)
     start = min(start, estate.as_of) - timedelta(days=2)
     start = start.replace(minute=0, second=0, microsecond=0)
-    hourly = snapshot.panel("hour", subjects=names, window=Window(start, estate.as_of + HOUR))
-    of_these = read_estate(
+    theirs = read_estate(
         versions.filter(pl.col("resource").is_in(names)), snapshot.frame("services_now"), estate.as_of
-    ).versions
+    )
+    of_these = theirs.versions
+    hourly = snapshot.panel("hour", subjects=names, window=Window(start, estate.as_of + HOUR))
+    hourly = _counted(estate, theirs.current, hourly)
     costs: dict[str, Decimal | None] = dict(
         snapshot.table("resource_costs").select("resource", "monthly_cost").iter_rows()
     )
@@ -230,6 +233,14 @@ def progress_for(
     return sorted(
         [*realised(accepted, of_these, costs, [hourly], exchange), *done], key=lambda one: one.choice.resource
     )
+
+
+def _counted(estate: Estate, resources: Sequence[Resource], hourly: Panel) -> Panel:
+    """The hours that count, as for the advice: what is outside of them was not too small before either."""
+    settings = json.loads(estate.snapshot.settings)
+    business = settings.get("decide", {}).get("business_hours", OFFICE)
+    counted, _ = counted_slots(resources, hourly, business, settings.get("forecast", {}).get("zones", {}))
+    return only_counted(hourly, counted)
 
 
 def _perhaps_done(

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from data.errors import ConfigError
 from data.panel import HOUR, Panel
+from data.series import STOCKS
 from models.estate import Resource
+from models.features.calendar import zone_named
+from models.features.known import EVERYBODY, nearest
 
 HOURS_LABEL = "hours"
 BUSINESS = "business"
@@ -105,13 +108,44 @@ def counted_hours(
     return found, unread
 
 
+def counted_slots(
+    resources: Sequence[Resource],
+    panel: Panel,
+    business: str = OFFICE,
+    zones: Mapping[str, str] | None = None,
+) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
+    """Resource -> which slots of an hourly panel count, for those whose label limits them; and names whose
+    label cannot be read.
+
+    Args:
+        zones: resource, service, site or `*` -> IANA zone whose clock its hours are on, the nearest wins; UTC
+            where there is none.
+
+    Raises ConfigError where the business hours or a zone cannot be.
+    """
+    found, unread = counted_hours(resources, business)
+    masks: dict[tuple[CountedHours, str], NDArray[np.bool_]] = {}
+    counted: dict[str, NDArray[np.bool_]] = {}
+    for resource in resources:
+        if resource.name not in found:
+            continue
+        names = [resource.name, resource.service or "", resource.site or "", EVERYBODY]
+        key = (found[resource.name], nearest(zones or {}, names) or "UTC")
+        if key not in masks:
+            masks[key] = key[0].mask(panel, zone_named(key[1]).key)
+        counted[resource.name] = masks[key]
+    return counted, unread
+
+
 def only_counted(panel: Panel, counted: Mapping[str, NDArray[np.bool_]]) -> Panel:
     """The panel with the hours that do not count unreported; the same object where all count.
+
+    What accumulates is held at every hour, whichever of them count for cores and memory: it stays.
 
     Args:
         counted: subject -> (t,) which slots count; all for those that are not there.
     """
-    rows = [row for row, key in enumerate(panel.keys) if key.subject in counted]
+    rows = [row for row, key in enumerate(panel.keys) if key.subject in counted and key.metric not in STOCKS]
     if not rows:
         return panel
     demand, peak = panel.demand.copy(), panel.peak.copy()

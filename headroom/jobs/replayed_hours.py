@@ -10,7 +10,7 @@ import polars as pl
 
 from data.errors import StoreUnavailable, UnknownName
 from data.panel import Panel
-from data.series import STOCKS, Metric, Window
+from data.series import Metric, Window
 from headroom.jobs.run import Run
 from headroom.jobs.sizes import hours_that_count
 from models.counted_hours import only_counted
@@ -114,9 +114,8 @@ def history_of(run: Run, request: ReplayRequest, metric: str, fleet: Fleet) -> t
     if not len(heard):
         raise StoreUnavailable(f"{metric}: nothing measured of what is to be replayed")
     history = history.between(int(heard[0]), history.slots)
-    if metric not in STOCKS:
-        counted, _ = hours_that_count(run, history, fleet.resources, fleet.services)
-        history = only_counted(history, counted)
+    counted, _ = hours_that_count(run, history, fleet.resources, fleet.services)
+    history = only_counted(history, counted)
     if request.start_day is not None:
         return history, request.start_day
     return history, max(LEAST_BEFORE, history.slots // 24 - days)

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from data.decision import Size
 from data.outcome import Refusal
 from data.panel import FloatArray, Panel
-from data.series import STOCKS, Metric
+from data.series import Metric
 from headroom.jobs.run import Run
-from models.counted_hours import counted_hours, only_counted
+from models.counted_hours import counted_slots, only_counted
 from models.estate import DEFAULT_TIER, read_estate, replicas_of
-from models.features.calendar import zone_named
-from models.features.known import nearest
 from models.node_caps import known_capacities, node_caps
 from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
@@ -58,7 +56,7 @@ def sizes_of(
         metric: _sizes(
             run,
             metric,
-            panel if metric in STOCKS else only_counted(panel, counted),
+            only_counted(panel, counted),
             resources,
             services,
             np.array([most.get(key.subject, {}).get(metric, np.nan) for key in panel.keys]),
@@ -78,20 +76,7 @@ def hours_that_count(
     Raises ConfigError where the settings' business hours or zone cannot be.
     """
     known = read_estate(resources, services, hourly.end).current
-    found, unread = counted_hours(known, run.settings.decide.business_hours)
-    masks: dict[tuple[object, str], NDArray[np.bool_]] = {}
-    counted: dict[str, NDArray[np.bool_]] = {}
-    for resource in known:
-        if resource.name not in found:
-            continue
-        names = [resource.name, resource.service or "", resource.site or "", "*"]
-        zone = nearest(run.settings.forecast.zones, names) or "UTC"
-        key = (found[resource.name], zone)
-        if key not in masks:
-            zone_named(zone)
-            masks[key] = found[resource.name].mask(hourly, zone)
-        counted[resource.name] = masks[key]
-    return counted, unread
+    return counted_slots(known, hourly, run.settings.decide.business_hours, run.settings.forecast.zones)
 
 
 def stated_capacities(run: Run) -> dict[str, dict[str, float]]:

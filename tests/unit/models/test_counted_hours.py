@@ -18,7 +18,7 @@ from data.exhaustion import Exhaustion, ExhaustionState
 from data.frames import RESOURCE_SCHEMA
 from data.panel import HOUR, FloatArray, Panel
 from data.series import SeriesKey
-from models.counted_hours import CountedHours, counted_hours, only_counted
+from models.counted_hours import CountedHours, counted_hours, counted_slots, only_counted
 from models.decide import DecisionInputs, decide
 from models.estate import Resource
 
@@ -96,6 +96,26 @@ def test_an_hour_that_the_clock_skips_or_repeats() -> None:
         assert at_two.mask(day, "Europe/Berlin").sum() == hours
 
 
+def test_the_nearest_zone_is_the_clock_of_the_hours() -> None:
+    resources = [
+        Resource("a", site="berlin", service="shop", labels={"hours": "Mon 08-10"}),
+        Resource("b", site="berlin", labels={"hours": "Mon 08-10"}),
+        Resource("c", labels={"hours": "business"}),
+        Resource("d", labels={"hours": "sometimes"}),
+        Resource("e"),
+    ]
+    day = Panel.of([], MONDAY, HOUR, np.empty((0, 24)))
+    zones = {"shop": "America/New_York", "berlin": "Europe/Berlin"}
+    counted, unread = counted_slots(resources, day, "Mon 09-10", zones)
+    assert {name: np.flatnonzero(slots).tolist() for name, slots in counted.items()} == {
+        "a": [13, 14], "b": [7, 8], "c": [9],
+    }  # fmt: skip
+    assert unread == ["d"]
+    assert counted_slots(resources, day)[0]["a"].nonzero()[0].tolist() == [8, 9]
+    with pytest.raises(ConfigError, match="Mars"):
+        counted_slots(resources, day, zones={"*": "Mars/Base"})
+
+
 def test_labels_that_cannot_be_read_are_named() -> None:
     named = {"a": "business", "b": "Sat 09-12", "c": "when we are in", "d": "always", "e": ""}
     named |= {"g": "Mon-Sun 00-24", "h": "Mon-Wed 00-24, Thu-Sun 00-24"}
@@ -164,6 +184,8 @@ def test_what_does_not_count_is_unreported_to_the_policy() -> None:
     seen = only_counted(one, {"r0": mask})
     assert np.isfinite(seen.demand[0]).sum() == mask.sum() == 6 * 50
     assert only_counted(one, {"other": mask}) is one
+    storage = panel(np.arange(HOURS, dtype=float), 8.0, "storage")
+    assert only_counted(storage, {"r0": mask}) is storage
     assert np.isfinite(one.demand).all(), "the panel itself stays as it is"
 
 
