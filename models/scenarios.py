@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -126,26 +126,69 @@ def scenario_of(document: Mapping[str, Any]) -> Scenario:
 
     Raises:
         UnknownName: an event of a kind that does not exist.
-        ConfigError: a field is missing, unknown, or not a number above 0 where one is needed.
+        ConfigError: a field is missing, unknown, of another kind than it should be, or a figure that no world
+            can have.
     """
-    events = []
-    for saved in document.get("events", ()):
-        values = dict(saved)
-        kind = str(values.pop("event", ""))
-        if kind not in EVENTS:
-            raise UnknownName("scenario event", kind, EVENTS)
-        unknown = set(values) - {f.name for f in fields(EVENTS[kind])}
-        if unknown:
-            raise ConfigError(f"{kind} has no {sorted(unknown)[0]!r}")
-        if isinstance(values.get("which"), Mapping):
-            values["which"] = Which(**{k: tuple(v) for k, v in values["which"].items()})
-        try:
-            event = EVENTS[kind](**values)
-        except TypeError as error:
-            raise ConfigError(f"{kind}: {str(error).split('__init__() ')[-1]}") from error
-        check(event)
-        events.append(event)
-    return Scenario(str(document.get("name", "")), tuple(events))
+    saved = document.get("events", []) if isinstance(document, Mapping) else None
+    if not isinstance(saved, Sequence) or not all(isinstance(one, Mapping) for one in saved):
+        raise ConfigError("a scenario holds a list of events, each with its fields by name")
+    return Scenario(str(document.get("name") or ""), tuple(_event(one) for one in saved))
+
+
+def _event(saved: Mapping[str, Any]) -> Event:
+    values = dict(saved)
+    kind = str(values.pop("event", ""))
+    if kind not in EVENTS:
+        raise UnknownName("scenario event", kind, EVENTS)
+    known = [f.name for f in fields(EVENTS[kind])]
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"{kind} has no {name!r}")
+        if not _fits(name, value):
+            raise ConfigError(f"{kind}: {name} is {_KINDS.get(name, 'a name')}, not {value!r}")
+        if name == "which":
+            values[name] = Which(**{list_: tuple(names) for list_, names in value.items()})
+    try:
+        event = EVENTS[kind](**values)
+    except TypeError as error:
+        raise ConfigError(f"{kind}: {str(error).split('__init__() ')[-1]}") from error
+    check(event)
+    return event
+
+
+_KINDS = {
+    "factor": "a number",
+    "amounts": "numbers by metric",
+    "which": "lists of resources, services, sites or providers",
+    "keep_sizes": "true or false",
+    "spare_servers": "a whole number",
+}
+"""Fields of events that are no names -> what they are."""
+_MAY_BE_ABSENT = frozenset({"provider", "site"})
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a saved value is of the kind that its field needs."""
+    match name:
+        case "factor":
+            return _is_number(value)
+        case "amounts":
+            return isinstance(value, Mapping) and all(_is_number(amount) for amount in value.values())
+        case "which":
+            lists = {f.name for f in fields(Which)}
+            return isinstance(value, Mapping) and all(
+                key in lists and isinstance(names, list | tuple) and all(isinstance(n, str) for n in names)
+                for key, names in value.items()
+            )
+        case "keep_sizes":
+            return isinstance(value, bool)
+        case "spare_servers":
+            return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str) or (value is None and name in _MAY_BE_ABSENT)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check(event: Event) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -383,8 +384,33 @@ def test_scenarios_survive_being_saved() -> None:
         ({"event": "service_growth", "service": "a", "times": 2}, ConfigError, "no 'times'"),
         ({"event": "service_growth", "service": "a"}, ConfigError, "factor"),
         ({"event": "launch", "service": "a", "amounts": {"gpu": 1}}, UnknownName, "unknown metric 'gpu'"),
+        (
+            {"event": "service_growth", "service": "a", "factor": "2"},
+            ConfigError,
+            "factor is a number, not '2'",
+        ),
+        ({"event": "service_growth", "service": ["a"], "factor": 2}, ConfigError, "service is a name"),
+        ({"event": "launch", "service": "a", "amounts": [1]}, ConfigError, "numbers by metric"),
+        ({"event": "launch", "service": "a", "amounts": {"cpu": True}}, ConfigError, "numbers by metric"),
+        ({"event": "lost_capacity", "which": ["a"]}, ConfigError, "which is lists of"),
+        ({"event": "lost_capacity", "which": {"sites": "abc"}}, ConfigError, "which is lists of"),
+        ({"event": "lost_capacity", "which": {"hosts": ["a"]}}, ConfigError, "which is lists of"),
+        ({"event": "consolidation", "which": {}, "spare_servers": 1.5}, ConfigError, "a whole number"),
+        (
+            {"event": "migration", "which": {}, "provider": "aws", "region": None},
+            ConfigError,
+            "region is a name, not None",
+        ),
     ],
 )
 def test_a_broken_scenario_is_an_error(saved: dict[str, object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         scenario_of({"name": "x", "events": [saved]})
+
+
+@pytest.mark.parametrize(
+    "document", [[], {"events": 3}, {"events": {"event": "launch"}}, {"events": ["launch"]}]
+)
+def test_what_is_no_scenario_at_all_is_an_error(document: Any) -> None:
+    with pytest.raises(ConfigError, match="a list of events"):
+        scenario_of(document)
