@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +21,7 @@ from data.exchange import packed
 from data.outcome import Forecast
 from data.panel import HOUR, Panel
 from data.series import SeriesKey
-from headroom.cluster import collected, distributed, fan_out, task
+from headroom.cluster import collected, distributed, fan_out, forget, sweep, task
 from headroom.settings import ForecastSettings, Settings
 from models.fanout import fan_out as in_processes
 from models.forecasters.fleet import Fleet
@@ -51,6 +55,15 @@ def dies_once(marks: str, part: Panel) -> Forecast:
         mark.touch()
         os._exit(1)
     return Fleet().forecast(part, 24, LEVELS)
+
+
+def always_dies(part: Panel) -> Forecast:
+    os._exit(1)
+
+
+def takes_long(part: Panel) -> Forecast:
+    time.sleep(60)
+    raise AssertionError("its scheduler should be gone by now")
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +156,135 @@ def test_without_a_scheduler_there_is_a_clear_error(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("headroom.cluster._PATIENCE", "500ms")
     with pytest.raises(SourceUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
         list(distributed(len, PARTS, "tcp://127.0.0.1:1", tmp_path))
+
+
+class Broken(Exception):
+    """The machine went down."""
+
+
+@pytest.mark.parametrize("survives", range(5))
+def test_giving_back_may_break_off_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survives: int
+) -> None:
+    """Whatever was removed by then, the next run gets the same answer, and nothing is left after it."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    folder = tmp_path / "exchange"
+    folder.mkdir()
+    ask = asked(folder, partial(scored, str(marks)))
+    first = task(*ask)
+    answer = packed(collected(folder, first)[0])
+    removed, unlink = 0, Path.unlink
+
+    def breaking(file: Path, missing_ok: bool = False) -> None:
+        nonlocal removed
+        if removed == survives:
+            raise Broken
+        removed += 1
+        unlink(file, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", breaking)
+        try:
+            forget(folder, "x")
+        except Broken:
+            pass
+        else:
+            assert survives > 3, "there are a question, a receipt and two or more answers"
+    asked(folder, None)  # every run writes what it asks anew
+    again = task(*ask)
+    assert packed(collected(folder, again)[0]) == answer
+    forget(folder, "x")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_receipt_whose_answers_are_gone_is_not_believed(tmp_path: Path) -> None:
+    ask = asked(tmp_path, partial(scored, str(tmp_path)))
+    told = task(*ask)
+    (tmp_path / json.loads(told)["files"][1]["file"]).unlink()
+    assert collected(tmp_path, task(*ask))[1].height > 0
+    (tmp_path / "x-receipt.json").write_text('{"files": 3')
+    assert task(*ask) == told
+
+
+def test_a_worker_without_the_folder_says_so(tmp_path: Path) -> None:
+    question, _, name = asked(tmp_path, None)
+    with pytest.raises(SourceUnavailable, match="must share this folder"):
+        task(question, str(tmp_path / "elsewhere"), name)
+
+
+def test_what_ended_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    name = "0" * 32
+    ours = [f"{name}-ask.parquet", f"{name}-receipt.json", f"{name}-0-{'a' * 16}.parquet"]
+    drafts = [f".{one}-{'b' * 8}" for one in ours]
+    others = ["notes.txt", "report.parquet", f"{name}-ask.csv"]
+    now = time.time()
+    for file in (*ours, *drafts, *others):
+        (tmp_path / file).touch()
+        os.utime(tmp_path / file, (now - 4 * 86_400, now - 4 * 86_400))
+    fresh = f"{'1' * 32}-receipt.json"
+    (tmp_path / fresh).touch()
+    sweep(tmp_path, now)
+    assert {file.name for file in tmp_path.iterdir()} == {fresh, *others}
+
+
+@pytest.mark.slow
+def test_work_that_kills_every_worker_is_an_error(scheduler: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"4 workers .* died of the same work, 6 series from vm-0-0 cpu on"):
+        list(distributed(always_dies, PARTS[:1], scheduler, tmp_path))
+
+
+@pytest.mark.slow
+def test_a_worker_that_lacks_a_package_is_an_error(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def work(part):\n    return None\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import only_here  # type: ignore[import-not-found]
+
+    # A worker that starts just now is told our path.
+    (tmp_path / "only_here.py").unlink()
+    with pytest.raises(ConfigError, match="cannot run headroom: No module named 'only_here'"):
+        list(distributed(only_here.work, PARTS[:1], scheduler, tmp_path / "exchange"))
+
+
+_SCHEDULER = """
+import asyncio, distributed
+async def serve():
+    async with distributed.Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+        print(scheduler.address, flush=True)
+        await asyncio.sleep(60)
+asyncio.run(serve())
+"""
+
+
+@pytest.fixture
+def lonely() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A scheduler without workers, in a process of its own."""
+    with subprocess.Popen([sys.executable, "-c", _SCHEDULER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), process
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_scheduler_without_workers_is_an_error(
+    lonely: tuple[str, subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headroom.cluster._GLANCE", 0.2)
+    monkeypatch.setattr("headroom.cluster._WORKERLESS", 0.5)
+    with pytest.raises(SourceUnavailable, match="has no workers; start some with `dask worker tcp"):
+        list(distributed(takes_long, PARTS[:1], lonely[0], tmp_path))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_an_error(
+    lonely: tuple[str, subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, process = lonely
+    monkeypatch.setattr("headroom.cluster._GLANCE", 0.5)
+    dying = threading.Timer(1.5, process.kill)
+    dying.start()
+    with pytest.raises(SourceUnavailable, match="was lost"):
+        list(distributed(takes_long, PARTS[:1], address, tmp_path))
+    dying.join()
