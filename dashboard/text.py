@@ -105,7 +105,9 @@ def plain(value: Number | None) -> str:
     if size >= 10 and abs(float(value) - round(float(value))) > 0.05 and size < 20:
         places = 1
     digits = f"{float(value):.{min(places, 4)}f}"
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return "0" if digits == "-0" else digits
 
 
 def scale(unit: str, highest: float) -> tuple[str, float]:
@@ -280,4 +282,9 @@ def sentence(words: str) -> str:
     words = readable(words.strip())
     if not words:
         return ""
-    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?…" else ".")
+
+
+def about(name: str, words: str) -> str:
+    """`web-1: CPU peaks at 3.1 of 4 cores.`: a sentence about something whose name keeps its letters."""
+    return f"{name}:{sentence(f'x: {words.strip()}')[2:]}"

@@ -45,7 +45,7 @@ def forgotten(
     hosts = resource.labels.get("attached_to")
     gone: list[str] = []
     if hosts is not None:
-        gone = [name for part in str(hosts).split(",") if (name := part.strip())]
+        gone = _named(hosts)
         loose = not gone or (bool(names) and not any(name in names for name in gone))
     else:
         said = str(resource.labels.get("attached", "")).lower()
@@ -100,6 +100,15 @@ def span_text(used: Usage) -> str:
     return days if used.whole is None else f"the counted hours of {days}"
 
 
+def _named(value: object) -> list[str]:
+    """The names that a label holds: a list, or text with commas between them; no names where it says no."""
+    if isinstance(value, list | tuple):
+        parts = [str(part) for part in value]
+    else:
+        parts = [] if value is None or value is False else str(value).split(",")
+    return [name for part in parts if (name := part.strip())]
+
+
 def _stale(
     resource: Resource, options: FindingOptions, as_of: datetime | None, names: Collection[str]
 ) -> tuple[str, str] | None:
@@ -107,9 +116,11 @@ def _stale(
     age = _age(resource, as_of, str(resource.labels.get("created") or ""))
     if age is None:
         return None
-    source = str(resource.labels.get("snapshot_of") or "")
-    if source and names and source not in names and age >= options.unattached_days:
-        return "orphan_snapshot", f"a snapshot of {source}, which is gone, {days_text(age)} old"
+    sources = _named(resource.labels.get("snapshot_of"))
+    lost = bool(sources and names) and not any(source in names for source in sources)
+    if lost and age >= options.unattached_days:
+        which = ", ".join(sources)
+        return "orphan_snapshot", f"a snapshot of {which}, which is gone, {days_text(age)} old"
     if age < options.snapshot_days:
         return None
     return "stale_snapshot", f"a snapshot {days_text(age)} old, {days_text(options.snapshot_days)} are usual"

@@ -83,15 +83,12 @@ def layout(view: View, /, name: str = "", metric: str = "", span: str = DEFAULT_
 
 def answer(view: View, row: dict[str, Any], metric: str) -> str:
     """The finding's sentence, and the date where one is named."""
-    sentence = f"{row['resource']}: {row['because']}"
+    words = row["because"]
     out = exhaustion_of(view.estate, "resource", row["resource"], metric) if metric else None
     if out is not None and (out["date_mid"] is not None or out["state"] == "exhausted_now"):
         by = decide_by(out, view.estate.today)
-        sentence = f"{row['resource']}: {runs_out(out, view.estate.today)}{'; ' + by if by else ''}"
-    return (
-        text.sentence(sentence)[0].replace(row["resource"][:1].upper(), row["resource"][:1])
-        + text.sentence(sentence)[1:]
-    )
+        words = f"{runs_out(out, view.estate.today)}{'; ' + by if by else ''}"
+    return text.about(row["resource"], words)
 
 
 def _metrics(view: View, name: str, findings: pl.DataFrame, chosen: str, span: str) -> Component | None:

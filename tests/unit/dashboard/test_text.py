@@ -15,6 +15,7 @@ TODAY = date(2026, 12, 1)
     ("value", "words"),
     [
         (0, "0"),
+        (-1e-9, "0"),
         (3.2, "3.2"),
         (3.0, "3"),
         (8, "8"),
@@ -66,6 +67,11 @@ def test_sentences_of_models_are_said_as_people_say_them() -> None:
 )
 def test_names_stay_as_they_are(name: str) -> None:
     assert text.readable(f"cpu of {name} is short") == f"CPU of {name} is short"
+
+
+def test_a_sentence_about_a_name_keeps_its_letters() -> None:
+    assert text.about("web-1e+04", "cpu is at 1e+04") == "web-1e+04: CPU is at 10,000."
+    assert text.about("cpu", " idle for days …") == "cpu: idle for days …"
 
 
 @given(st.uuids())

@@ -256,7 +256,7 @@ def test_a_link_without_traffic_and_a_volume_attached_to_nothing_are_idle() -> N
     assert told.reasons == ("volume:unattached",)
 
 
-def stored(kind: str = "volume", since: datetime | None = None, **labels: str) -> pl.DataFrame:
+def stored(kind: str = "volume", since: datetime | None = None, **labels: object) -> pl.DataFrame:
     rows = [
         {
             "resource": "r0",
@@ -277,13 +277,18 @@ def stored(kind: str = "volume", since: datetime | None = None, **labels: str) -
         ({"attached_to": "vm-0, vm-1"}, None),
         ({"attached_to": ""}, "unattached"),
         ({"attached_to": "vm-9"}, "unattached"),
+        ({"attached_to": ["vm-0", "vm-1"]}, None),
+        ({"attached_to": ["vm-8", "vm-9"]}, "unattached"),
+        ({"attached_to": []}, "unattached"),
+        ({"attached_to": False}, "unattached"),
+        ({"attached_to": None}, None),
         ({"attached": "no"}, "unattached"),
         ({"unattached": "true"}, "unattached"),
         ({}, None),
     ],
 )
 def test_a_volume_says_by_its_labels_what_it_is_attached_to(
-    labels: dict[str, str], reasons: str | None
+    labels: dict[str, object], reasons: str | None
 ) -> None:
     half = hours("storage", flat(500.0), 1000)
     told = finding(half, resources=stored(**labels))
@@ -306,6 +311,7 @@ def test_a_volume_that_is_on_its_way_is_not_reported_yet() -> None:
         (10, {}, None),
         (100, {}, "stale_snapshot"),
         (40, {"snapshot_of": "vm-1"}, None),
+        (40, {"snapshot_of": ["vm-0", "vm-1"]}, None),
         (40, {"snapshot_of": "gone"}, "orphan_snapshot"),
         (20, {"snapshot_of": "gone"}, None),
         (None, {}, None),
@@ -314,7 +320,7 @@ def test_a_volume_that_is_on_its_way_is_not_reported_yet() -> None:
     ],
 )
 def test_a_snapshot_is_stale_by_its_age_and_needs_no_sample(
-    days: int | None, labels: dict[str, str], reason: str | None
+    days: int | None, labels: dict[str, object], reason: str | None
 ) -> None:
     since = None if days is None else END - days * DAY
     inputs = DecisionInputs(
