@@ -6,16 +6,23 @@ twice, as after a crash, counts once; of two readings of one series and moment t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
 
 import polars as pl
 
 from data.errors import SourceError
-from ingest.landing import synced
+from ingest.landing import still, synced
 from ingest.readings import READING_SCHEMA, SERIES
 
 FOLDER = "readings"
@@ -24,6 +31,8 @@ FILES_AT_ONCE = 8
 """Files of one hour from which on they become one."""
 
 _HOUR = "%Y%m%d%H"
+_PARTIAL = ".partial"
+"""Of a file that is being written: its writer holds a lock on it, which ends with the writer."""
 _NAME = re.compile(r"(\d+)-(\d+)-(-?\d+)")
 """Hour, number and when it was received."""
 
@@ -71,8 +80,19 @@ def kept(folder: Path, since: datetime, until: datetime, resources: pl.Series) -
     return pl.concat(found)
 
 
+def oldest(folder: Path) -> datetime | None:
+    """When the oldest that is kept was received; None = nothing is kept."""
+    received = min((file.received for file in _files(folder)), default=None)
+    return None if received is None else datetime.fromtimestamp(received / 1e6, UTC)
+
+
 def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
-    """Removes what arrived longer ago than that, and makes one file of many of the same hour."""
+    """Removes what arrived longer ago than that, and makes one file of many of the same hour.
+
+    What a writer left behind that was killed goes too.
+    """
+    for partial in folder.glob(f"*{_PARTIAL}"):
+        _remove_abandoned(partial)
     horizon = round((received - longest).timestamp() * 1e6)
     of_hour: dict[str, list[_File]] = {}
     for file in _files(folder):
@@ -92,6 +112,7 @@ def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
         merged = folder / f"{hour}-{files[-1].number:012d}-{newest}.parquet"
         # Takes the place of the last one; if a crash leaves the others, they are earlier in the order.
         _write(merged, rows)
+        synced(folder)
         for file in files:
             if file.path != merged:
                 file.path.unlink(missing_ok=True)
@@ -107,8 +128,34 @@ def _files(folder: Path) -> list[_File]:
 
 
 def _write(path: Path, rows: pl.DataFrame) -> None:
-    partial = path.with_suffix(".partial")
-    rows.sort("resource", maintain_order=True).write_parquet(partial, compression="zstd")
-    with partial.open("rb+") as file:
+    partial = path.with_suffix(_PARTIAL)
+    with _owned(partial) as file:
+        rows.sort("resource", maintain_order=True).write_parquet(file, compression="zstd")
+        file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
+        partial.replace(path)
+
+
+@contextlib.contextmanager
+def _owned(path: Path) -> Iterator[BinaryIO]:
+    """An empty file of that name that nobody takes for abandoned while it is open."""
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "rb+") as file:
+            if fcntl is not None:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+                if not still(file, path):
+                    continue  # it was taken for abandoned before the lock was there
+            file.truncate()
+            yield file
+            return
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes a partial file unless its writer lives."""
+    # What cannot be opened or locked belongs to somebody, or is gone.
+    with contextlib.suppress(OSError), path.open("rb+") as file:
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not still(file, path):
+                return
+        path.unlink()

@@ -125,7 +125,7 @@ class Landing:
         file, path = self._file, self._path
         assert file is not None and path is not None
         with _locked(file):
-            if not _still(file, path):
+            if not still(file, path):
                 return False
             before = os.fstat(file.fileno()).st_size
             try:
@@ -174,7 +174,7 @@ def seal(folder: Path) -> list[Path]:
     for path in segments(folder, OPEN):
         try:
             with path.open("rb+", buffering=0) as file, _locked(file):
-                if _still(file, path):
+                if still(file, path):
                     path.rename(path.with_suffix(SEALED))
         except FileNotFoundError:
             continue  # sealed by another reader
@@ -234,7 +234,7 @@ def _locked(file: BinaryIO) -> Iterator[None]:
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
-def _still(file: BinaryIO, path: Path) -> bool:
+def still(file: BinaryIO, path: Path) -> bool:
     """Whether the open file still has that name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

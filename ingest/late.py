@@ -48,23 +48,31 @@ def late_samples(
     return pl.concat(found).unique(["resource", "metric", "ts"], keep="last", maintain_order=True)
 
 
-def incomplete(late: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-    """(rows of late,) whether so few series of its group came in its hour that their sum would be too small.
+def incomplete(late: pl.DataFrame, around: Around, known: pl.DataFrame, step: timedelta) -> pl.Series:
+    """(rows of late,) whether its slot has too few series of its group, so that their sum would be too small.
 
-    The measure is how many series of demand the group has in `known`. Needed only where nothing is kept any
-    more that the late ones could join.
+    The measure is how many series of demand the group has in `known`. Needed only where not everything that
+    came before is kept for the late ones to join.
+
+    Args:
+        late: READING_SCHEMA.
     """
     demand = pl.col("role") == Role.DEMAND
+    width = round(step / timedelta(microseconds=1))
+    slot = (pl.col("ts").to_physical() // width).alias("slot")
     parts = pl.struct(*SERIES).n_unique()
     has = known.filter(demand).group_by(GROUP).agg(parts.alias("has"))
-    came = (
-        late.filter(demand)
-        .group_by(*GROUP, pl.col("ts").dt.truncate("1h").alias("hour"))
-        .agg(parts.alias("came"))
-    )
+    came = [pl.DataFrame(schema={**{name: late.schema[name] for name in SERIES}, "slot": pl.Int64})]
+    for _, of_hour in late.group_by(pl.col("ts").dt.truncate("1h"), maintain_order=True):
+        oldest, newest = of_hour.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
+        near = around(oldest - step, newest + step, of_hour["resource"].unique())
+        slots = of_hour.select(*GROUP, slot).unique()
+        both = pl.concat([near, of_hour]).filter(demand).select(*SERIES, slot)
+        came.append(both.join(slots, on=[*GROUP, "slot"], how="semi").unique())
+    counts = pl.concat(came).unique().group_by(*GROUP, "slot").agg(pl.len().alias("came"))
     joined = (
-        late.with_columns(pl.col("ts").dt.truncate("1h").alias("hour"))
+        late.with_columns(slot)
         .join(has, on=GROUP, how="left", maintain_order="left")
-        .join(came, on=[*GROUP, "hour"], how="left", maintain_order="left")
+        .join(counts, on=[*GROUP, "slot"], how="left", maintain_order="left")
     )
     return joined.select((pl.col("came").fill_null(0) < pl.col("has").fill_null(0)).alias("few"))["few"]

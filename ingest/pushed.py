@@ -24,7 +24,7 @@ from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch
 from data.series import Window
 from ingest import archive, otlp, remote_write
 from ingest.from_table import from_table
-from ingest.landing import Kind, Record, Torn, records, remove, seal, segments
+from ingest.landing import Kind, Record, Torn, records, remove, seal, segments, synced
 from ingest.late import incomplete, late_samples
 from ingest.pieces import rejections
 from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList
@@ -43,6 +43,9 @@ FORGOTTEN = timedelta(days=30)
 STATE = "state.parquet"
 _SEGMENTS = "segments"
 """Key of the state file's metadata: the segments whose readings are in it or were used."""
+_WHOLE_SINCE = "whole_since"
+"""Key of the metadata: from when on all that was received is in the archive, unless it is too old."""
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,20 @@ class PushedBatch(Batch):
     """READING_SCHEMA to keep in the archive."""
     received: datetime | None = None
     """When the newest of them was received."""
+    whole_since: datetime = _EVER
+    """From when on all that was received is in the archive once they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known from earlier batches."""
+
+    readings: pl.DataFrame
+    """READING_SCHEMA."""
+    used: frozenset[str]
+    """Names of the segments that were used for them."""
+    whole_since: datetime | None
+    """From when on all that was received is in the archive; None = nothing is kept there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +118,8 @@ class Pushed:
         """
         folder = Path(self.folder)
         try:
-            waiting, (state, used) = seal(folder), _read_state(folder)
-            for batch in self._batches([path for path in waiting if path.name not in used], state):
+            waiting, state = seal(folder), _read_state(folder)
+            for batch in self._batches([path for path in waiting if path.name not in state.used], state):
                 if window is None:
                     yield batch
                 else:
@@ -133,20 +150,26 @@ class Pushed:
             archive.keep(kept, batch.readings, batch.received)
         # Segments of an earlier batch whose removal was cut short are in the old list.
         names = {path.name for path in batch.used}
-        leftover = [path for path in segments(folder, ".sealed") if path.name in _read_state(folder)[1]]
+        used = _read_state(folder).used
+        leftover = [path for path in segments(folder, ".sealed") if path.name in used]
         partial = folder / f"{STATE}.partial"
-        noted = {_SEGMENTS: json.dumps(sorted(names | {path.name for path in leftover}))}
+        noted = {
+            _SEGMENTS: json.dumps(sorted(names | {path.name for path in leftover})),
+            _WHOLE_SINCE: batch.whole_since.isoformat(),
+        }
         state.write_parquet(partial, metadata=noted)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(folder / STATE)
+        synced(folder)
         remove([*batch.used, *leftover])
         if batch.received is not None:
-            archive.tidy(kept, batch.received, length_of_time(self.keep))
+            # A receiver's clock that ran ahead for a moment must not make all of it look old.
+            archive.tidy(kept, min(batch.received, datetime.now(UTC)), length_of_time(self.keep))
 
-    def _batches(self, waiting: list[Path], state: pl.DataFrame) -> Iterator[PushedBatch]:
+    def _batches(self, waiting: list[Path], state: _State) -> Iterator[PushedBatch]:
         readings, rejected, used, seen = ReadingList(), list[pl.DataFrame](), list[Path](), 0
-        newest = datetime(1970, 1, 1, tzinfo=UTC)
+        newest = _EVER
         for path in waiting:
             for record in records(path):
                 bad: list[tuple[int | None, str, str | None]] = []
@@ -164,18 +187,19 @@ class Pushed:
                 batch = self._batch(readings.frame(), state, newest, rejected, seen)
                 batch = replace(batch, used=tuple(used), inventory=readings.facts.inventory())
                 assert batch.state is not None
-                state = batch.state
+                state = _State(batch.state, state.used, batch.whole_since)
                 yield batch
                 readings, rejected, used, seen = ReadingList(), [], [], 0
 
     def _batch(
         self,
         fresh: pl.DataFrame,
-        state: pl.DataFrame,
+        before: _State,
         received: datetime,
         rejected: list[pl.DataFrame],
         seen: int,
     ) -> PushedBatch:
+        state, whole_since = before.readings, before.whole_since or received
         step, lateness = length_of_time(self.step), length_of_time(self.lateness)
         fresh, ahead = _split(fresh, pl.col("ts") <= received + AHEAD)
         bounds = _bounds(state, step, lateness)
@@ -184,24 +208,30 @@ class Pushed:
             pl.col("bound").is_null() | (pl.col("ts") >= pl.col("bound")),
         )
         fresh, late = fresh.select(*READING_SCHEMA), late.select(*READING_SCHEMA)
-        late, few = self._joinable(late, state, received)
+
+        def around(since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
+            inside = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+            kept = archive.kept(Path(self.folder) / archive.FOLDER, since, until, resources)
+            return pl.concat([kept, state.filter(inside), fresh.filter(inside)])
+
+        # Of the others of their time, not all are kept: they are forgotten, or came before anything was.
+        alone, late = _split(late, pl.col("ts") < max(received - length_of_time(self.keep), whole_since))
+        few = incomplete(alone, around, state, step)
+        alone, late = alone.filter(few), pl.concat([late, alone.filter(~few)])
         known = pl.concat([state, late, fresh])
         known = known.unique([*SERIES, "ts"], keep="last", maintain_order=True)
         longest_gap = length_of_time(self.longest_gap)
         samples = self._settled(samples_of(known, step, longest_gap), known, bounds, received)
         if late.height:
-
-            def around(since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
-                inside = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
-                before = archive.kept(Path(self.folder) / archive.FOLDER, since, until, resources)
-                return pl.concat([before, state.filter(inside), fresh.filter(inside)])
-
             samples = pl.concat([late_samples(late, around, bounds, step, longest_gap), samples])
-        reason = f"arrived more than {self.keep} late and without its other series; raise keep"
+        forgotten, unkept = _split(alone, pl.col("ts") < received - length_of_time(self.keep))
         problems = [
             *rejected,
             _as_rejected(ahead, "its time is more than an hour after it was received; is a clock wrong?"),
-            _as_rejected(few, reason),
+            _as_rejected(
+                forgotten, f"arrived more than {self.keep} late and without its other series; raise keep"
+            ),
+            _as_rejected(unkept, "arrived late and without its other series, of which none were kept then"),
         ]
         return PushedBatch(
             samples,
@@ -212,18 +242,8 @@ class Pushed:
             ),
             readings=pl.concat([late, fresh]),
             received=received,
+            whole_since=whole_since,
         )
-
-    def _joinable(
-        self, late: pl.DataFrame, state: pl.DataFrame, received: datetime
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Splits late readings: those that can be used, and those whose others may be forgotten by now."""
-        horizon = received - length_of_time(self.keep)
-        old = late.filter(pl.col("ts") < horizon)
-        if old.is_empty():
-            return late, old
-        few = incomplete(old, state)
-        return pl.concat([late.filter(pl.col("ts") >= horizon), old.filter(~few)]), old.filter(few)
 
     def _settled(
         self, samples: pl.DataFrame, known: pl.DataFrame, bounds: pl.DataFrame, received: datetime
@@ -312,14 +332,18 @@ def _as_rejected(readings: pl.DataFrame, reason: str) -> pl.DataFrame:
     )
 
 
-def _read_state(folder: Path) -> tuple[pl.DataFrame, set[str]]:
-    """The readings that were kept, and the names of the segments that were used for them."""
+def _read_state(folder: Path) -> _State:
+    """What was noted with the batch before."""
     path = folder / STATE
     if not path.exists():
-        return pl.DataFrame(schema=READING_SCHEMA), set()
+        return _State(pl.DataFrame(schema=READING_SCHEMA), frozenset(), _EVER)
     try:
-        noted = json.loads(pl.read_parquet_metadata(path).get(_SEGMENTS, "[]"))
-        return pl.read_parquet(path).cast(READING_SCHEMA), set(noted)  # type: ignore[arg-type]
+        noted = pl.read_parquet_metadata(path)
+        used = frozenset(json.loads(noted.get(_SEGMENTS, "[]")))
+        whole_since = oldest = archive.oldest(folder / archive.FOLDER)
+        if oldest is not None and _WHOLE_SINCE in noted:
+            whole_since = datetime.fromisoformat(noted[_WHOLE_SINCE])
+        return _State(pl.read_parquet(path).cast(READING_SCHEMA), used, whole_since)  # type: ignore[arg-type]
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         first = (str(error).splitlines() or [""])[0][:200]
         raise SourceError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import polars as pl
 import pytest
 
 from data.errors import SourceError
-from ingest.archive import FILES_AT_ONCE, keep, kept, tidy
+from ingest.archive import FILES_AT_ONCE, _owned, keep, kept, tidy
 from ingest.readings import READING_SCHEMA
 from tests.unit.ingest.payloads import START
 
@@ -73,3 +76,63 @@ def test_a_damaged_file_is_named_when_it_is_needed_and_harms_nothing_before(tmp_
     assert values(tmp_path, "a", since=START + timedelta(minutes=500)) == [7.0]
     with pytest.raises(SourceError, match=rf"{damaged.name}: cannot be read: .* remove it"):
         values(tmp_path, "a")
+
+
+WRITER = """
+import sys
+import time
+from pathlib import Path
+from ingest.archive import _owned
+with _owned(Path(sys.argv[1])) as file:
+    file.write(b"PAR1")
+    file.flush()
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    """The writer is a process of its own that waits with a file half written, until it is killed."""
+    keep(tmp_path, readings(("a", 0, 1.0)), START)
+    living = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "2024050100-000000000002-0.partial")],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert living.stdout is not None
+    with living, living.stdout:
+        assert living.stdout.readline() == "writing\n"
+        left = tmp_path / "2024050100-000000000001-0.partial"
+        left.write_bytes(b"PAR1")
+        tidy(tmp_path, START, timedelta(days=2))
+        assert {path.name for path in tmp_path.glob("*.partial")} == {"2024050100-000000000002-0.partial"}
+        living.kill()
+        living.wait()
+    tidy(tmp_path, START, timedelta(days=2))
+    assert list(tmp_path.glob("*.partial")) == []
+    assert values(tmp_path, "a") == [1.0]
+
+
+def test_writing_and_tidying_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    """A file is never taken for abandoned between its making and its lock."""
+    stop = threading.Event()
+
+    def tidies() -> None:
+        while not stop.is_set():
+            tidy(tmp_path, START, timedelta(days=2))
+
+    tidying = threading.Thread(target=tidies)
+    keep(tmp_path, readings(("a", 0, 0.0)), START)
+    tidying.start()
+    try:
+        for number in range(1, 100):
+            partial = tmp_path / f"{number}.partial"
+            with _owned(partial) as file:
+                file.write(b"x")
+                partial.replace(tmp_path / f"{number}.whole")
+    finally:
+        stop.set()
+        tidying.join()
+    assert len(list(tmp_path.glob("*.whole"))) == 99
+    assert list(tmp_path.glob("*.partial")) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +13,7 @@ import pytest
 from data.errors import SourceError
 from data.series import Window
 from data.store import Store
+from ingest import archive
 from ingest.intake import intake
 from ingest.landing import Kind, Landing, segments
 from ingest.pushed import STATE, Pushed
@@ -222,6 +223,86 @@ def test_what_comes_after_its_time_is_forgotten_must_be_complete(tmp_path: Path)
         assert early.filter(pl.col("metric") == "memory").height == 3
         reasons = batch.rejected["reason"].unique().to_list()
         assert reasons == ["arrived more than 2d late and without its other series; raise keep"]
+
+
+def core(number: str, at: float) -> bytes:
+    """What one core of a machine sent at a moment."""
+    return write_request(*(one for one in node_series([at]) if one[1].get("cpu") == number))
+
+
+UNKEPT = "arrived late and without its other series, of which none were kept then"
+
+
+@pytest.mark.parametrize("removed", [True, False], ids=["removed by hand", "by a program that kept none"])
+def test_what_came_before_anything_was_kept_must_be_complete(tmp_path: Path, removed: bool) -> None:
+    """One core an hour late, of a time of which nothing is kept: it does not make the machine smaller."""
+    received = START + timedelta(hours=2)
+    with Store.open(tmp_path / "store.duckdb") as store:
+        folder = tmp_path / "landing"
+        scrapes = [at for at in range(0, 7_201, 60) if not 2_400 <= at < 3_000]
+        land(folder, [node_scrape(at) for at in scrapes], received)
+        load(folder, store)
+        before = stored(store)
+        for path in (folder / archive.FOLDER).iterdir():
+            path.unlink()
+        if not removed:
+            state = pl.read_parquet(folder / STATE)
+            state.write_parquet(folder / STATE)  # without what this program notes
+        later = received + timedelta(minutes=1)
+        # A whole scrape of the minutes 40 and 41, and one core of 43 and of what was loaded before.
+        land(folder, [node_scrape(2_400), node_scrape(2_460)], later)
+        land(folder, [core("1", 60.0 * minute) for minute in (20, 21, 43, 44)], later)
+        (batch,) = source(folder).pull(None)
+        assert batch.rejected["reason"].to_list() == [UNKEPT] * 8, "busy and idle of a core, four times"
+        load(folder, store)
+        after = stored(store)
+        assert set(before) <= set(after), "nothing of what was known is changed"
+        minutes = {(row[1], row[2].minute, row[5]) for row in set(after) - set(before)}  # type: ignore[attr-defined]
+        assert minutes == {("memory", 40, 8.0), ("memory", 41, 8.0), ("cpu", 40, 2.0)}
+        # What is received from now on is kept: of it a late part finds its others again.
+        half = [node_series([at]) for at in range(7_260, 12_001, 60)]
+        land(
+            folder,
+            [
+                write_request(*(one for one in scrape if number > 20 or one[1].get("cpu") != "1"))
+                for number, scrape in enumerate(half)
+            ],
+            START + timedelta(seconds=12_000),
+        )
+        load(folder, store)
+        land(folder, [core("1", 7_260.0 + 60 * number) for number in range(21)], START + timedelta(hours=4))
+        load(folder, store)
+        cpu = [row for row in stored(store) if row[1] == "cpu" and row[2].hour == 2 and row[2].minute > 1]  # type: ignore[attr-defined]
+        assert len(cpu) > 50 and {(row[3], row[5]) for row in cpu} == {(0.5, 2.0)}
+
+
+def test_a_whole_scrape_does_not_vouch_for_a_part_of_another_one(tmp_path: Path) -> None:
+    """Three days late: the first minute of an hour is whole, half an hour later there is one core."""
+    days = 3 * 86_400.0
+    land(tmp_path, [node_scrape(days + at) for at in range(0, 1_201, 60)], START + timedelta(days=3))
+    now = START + timedelta(days=3, hours=1)
+    pushed = source(tmp_path)
+    for batch in pushed.pull(None):
+        pushed.loaded(batch)
+    land(tmp_path, [node_scrape(0.0), node_scrape(60.0), *(core("1", at) for at in (1_800.0, 1_860.0))], now)
+    (batch,) = pushed.pull(None)
+    early = batch.samples.filter(pl.col("ts") < START + timedelta(days=1), pl.col("metric") == "cpu")
+    assert early.select("ts", "value", "capacity").rows() == [(START, 0.5, 2.0)]
+    assert batch.rejected.height == 4
+
+
+def test_a_receiver_whose_clock_ran_ahead_once_forgets_nothing(tmp_path: Path) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    begin = (now - START).total_seconds() - 3_600
+    pushed = source(tmp_path)
+    received = (now, now + timedelta(days=900), now)
+    for number, at_clock in enumerate(received):
+        land(tmp_path, [node_scrape(begin + 60.0 * (20 * number + minute)) for minute in range(20)], at_clock)
+        for batch in pushed.pull(None):
+            pushed.loaded(batch)
+    resource = pl.Series(["web-1"])
+    kept = archive.kept(tmp_path / archive.FOLDER, now - timedelta(days=1), now, resource)
+    assert kept["ts"].n_unique() == 60
 
 
 def test_a_window_only_looks(tmp_path: Path) -> None:
