@@ -19,7 +19,16 @@ POINTER = "current"
 """File in the folder of published runs that names the newest: its content is the file name."""
 
 LEFT_OUT = frozenset(
-    {"samples", "dirty_days", "raw_since", "stated_capacities", "snapshot", "rejected", "bills"}
+    {
+        "samples",
+        "dirty_days",
+        "raw_since",
+        "stated_capacities",
+        "snapshot",
+        "rejected",
+        "bills",
+        "resource_names",
+    }
 )
 """Tables that readers do not get: raw samples, and what only the writer needs."""
 

@@ -26,6 +26,7 @@ from data.inventory import record
 from data.loading import Loaded, load
 from data.lock import WriterLock
 from data.migrate import is_current, migrate
+from data.names import Names, names_of, record_names
 from data.panel import Panel
 from data.publish import publish, synced
 from data.query import naive, row_of, run, unzoned
@@ -165,6 +166,16 @@ class Store:
         with self._transaction():
             rejected = record(self._connection, inventory, now=moment)
             Audit(self._connection, run_id, source, moment).keep(rejected)
+
+    def names(self) -> Names:
+        """What resources of clouds are called."""
+        return names_of(self._connection)
+
+    def record_names(self, names: Names) -> None:
+        """Keeps the names that were given since `names` was asked for, if any were."""
+        if names.changed:
+            with self._transaction():
+                record_names(self._connection, names)
 
     def record_bill(
         self,
