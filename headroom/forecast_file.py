@@ -16,11 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from data.errors import ConfigError, SourceError, SourceUnavailable, UnknownName
+from data.errors import ConfigError, SourceError, UnknownName
 from data.outcome import Forecast
-from data.panel import DAY, HOUR, FloatArray, Panel
+from data.panel import DAY, HOUR, Panel
 from data.series import SeriesKey, Window
 from headroom.file_knowledge import FileKnowledge
+from headroom.series_file import read_series
+from headroom.series_grid import HOUR_MICROS, Grid, Stamps, stamps_of
 from models import fanout
 from models.features.season_search import common_season
 from models.forecaster import Forecaster
@@ -30,7 +32,8 @@ from models.forecasters.planning import Planning
 
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 """Where integer steps are put in time; a Monday."""
-_MONTH = timedelta(days=28)
+_MOST_SLOTS = 150_000_000
+"""Series x slots that are computed: 1.2 GB each for demand and capacity."""
 DEFAULT_LEVELS = (0.025, 0.5, 0.975)
 
 
@@ -78,8 +81,10 @@ class _Group:
     """Series of one step, aligned at their ends."""
 
     panel: Panel
-    last: tuple[int, ...]
-    """Per series the slot after its last: a step, or microseconds since 1970."""
+    first: tuple[int, ...]
+    """Per series the first slot ahead."""
+    grids: tuple[Grid, ...] | None
+    """Per series when its slots are; None for integer steps."""
     season: int | None
 
 
@@ -109,7 +114,7 @@ def forecast_file(
     Raises:
         SourceUnavailable: the file cannot be read.
         SourceError: the file has other columns, or no usable row.
-        ConfigError: horizon, levels or season make no sense.
+        ConfigError: horizon, levels or season make no sense, or `out` cannot be written.
         UnknownName: no such model.
     """
     asked = tuple(sorted(set(levels)))
@@ -121,11 +126,13 @@ def forecast_file(
         raise ConfigError(f"a season has at least 1 slot, not {season}")
     if model not in FORECASTERS:
         raise UnknownName("model", model, FORECASTERS)
-    rows, skipped, duplicates = _read(input)
-    stepped = "step" in rows.columns
+    rows, slot, skipped, duplicates = read_series(input)
+    stepped = slot == "step"
     if known and stepped:
         raise ConfigError(f"{input}: a country, a zone or events need timestamps; the file has integer steps")
-    groups = _stepped(rows, season) if stepped else _timed(rows, season, on_calendar=bool(known))
+    groups = (
+        _stepped(rows, season, input) if stepped else _timed(rows, season, input, on_calendar=bool(known))
+    )
     frames, refused, made = [], [], []
     for group in groups:
         name, forecaster = _forecaster(model, group)
@@ -139,11 +146,14 @@ def forecast_file(
             for i, refusal in sorted(forecast.refusals.items())
         ]
     written = pl.concat(frames).sort("entity", "metric", "step" if stepped else "ts", "level")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix.lower() == ".csv":
-        written.write_csv(out)
-    else:
-        written.write_parquet(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix.lower() == ".csv":
+            written.write_csv(out)
+        else:
+            written.write_parquet(out)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ConfigError(f"cannot write {out}: {str(error).splitlines()[0]}") from error
     series = sum(len(group.panel) for group in groups)
     models = tuple(dict.fromkeys(made))
     return FileForecast(out, series, written.height, models, tuple(refused), skipped, duplicates)
@@ -169,94 +179,41 @@ def _told(forecaster: Forecaster, known: FileKnowledge, panel: Panel, horizon: i
     return Informed(forecaster, told)
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, int, int]:
-    """Rows with entity, metric, ts (microseconds, UTC) or step, value, capacity; skipped and double rows."""
-    try:
-        if path.suffix.lower() == ".csv":
-            frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=10_000)
-        else:
-            frame = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceUnavailable(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-    names = set(frame.columns)
-    if not {"entity", "value"} <= names or not names & {"ts", "step"}:
-        raise SourceError(
-            f"{path}: columns are {', '.join(frame.columns)}; entity, value and ts or step are needed"
-        )
-    slot = "ts" if "ts" in names else "step"
-    columns = [
-        pl.col("entity").cast(pl.String),
-        (pl.col("metric").cast(pl.String) if "metric" in names else pl.lit("value")).alias("metric"),
-        _instant(frame.schema["ts"], path) if slot == "ts" else _step(frame.schema["step"], path),
-        pl.col("value").cast(pl.Float64, strict=False),
-        (pl.col("capacity").cast(pl.Float64, strict=False) if "capacity" in names else pl.lit(None))
-        .cast(pl.Float64)
-        .alias("capacity"),
-    ]
-    rows = frame.select(columns)
-    unreadable = rows["value"].null_count() - frame["value"].null_count()
-    placed = rows.filter(
-        pl.col("entity").is_not_null() & pl.col("metric").is_not_null() & pl.col(slot).is_not_null()
-    )
-    skipped = unreadable + rows.height - placed.height
-    if placed.is_empty():
-        raise SourceError(f"{path}: no row has an entity and a {slot}")
-    single = placed.group_by("entity", "metric", slot).agg(
-        pl.col("value").fill_nan(None).mean(), pl.col("capacity").fill_nan(None).mean()
-    )
-    return single.sort("entity", "metric", slot), skipped, placed.height - single.height
-
-
-def _instant(dtype: pl.DataType, path: Path) -> pl.Expr:
-    column = pl.col("ts")
-    if isinstance(dtype, pl.Datetime):
-        if dtype.time_zone is None:
-            return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        return column.dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
-    if dtype == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    if dtype == pl.String:
-        return column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    raise SourceError(
-        f"{path}: ts is {dtype}, expected a timestamp; integer slots go into a column named step"
-    )
-
-
-def _step(dtype: pl.DataType, path: Path) -> pl.Expr:
-    if not dtype.is_integer():
-        raise SourceError(f"{path}: step is {dtype}, expected an integer")
-    return pl.col("step").cast(pl.Int64)
-
-
-def _stepped(rows: pl.DataFrame, season: int | None) -> list[_Group]:
+def _stepped(rows: pl.DataFrame, season: int | None, path: Path) -> list[_Group]:
     """One group: every series ends at the same slot of the panel, whatever its own last step is."""
     series = rows.partition_by("entity", "metric", maintain_order=True)
-    grids = [_grid(part["step"].to_numpy(), 0, 1, part) for part in series]
-    panel = _panel(series, grids, _EPOCH, HOUR)
+    slots = [part["step"].to_numpy() for part in series]
+    panel = _panel(series, slots, [int(own[-1]) for own in slots], path)
+    panel = replace(panel, start=_EPOCH, step=HOUR)
     found: int | None = season if season is not None else common_season(panel.demand)
     if found == 7:
         # Seven steps to the season are days of a week.
         panel, found = replace(panel, step=DAY), None
-    last = tuple(int(part["step"].max()) + 1 for part in series)  # type: ignore[arg-type]
-    return [_Group(panel, last, found)]
+    return [_Group(panel, tuple(int(own[-1]) + 1 for own in slots), None, found)]
 
 
-def _timed(rows: pl.DataFrame, season: int | None, *, on_calendar: bool) -> list[_Group]:
+def _timed(rows: pl.DataFrame, season: int | None, path: Path, *, on_calendar: bool) -> list[_Group]:
     """One group per step found; series of a group that end about together share its end.
 
     `on_calendar`: only series that share an end are put together, since a holiday has a date.
     """
-    by_step: dict[int, list[pl.DataFrame]] = {}
+    by_step: dict[tuple[int, int], list[tuple[pl.DataFrame, Stamps, Grid]]] = {}
     for part in rows.partition_by("entity", "metric", maintain_order=True):
-        by_step.setdefault(_step_of(part["ts"]), []).append(part)
-    if len(by_step) > 1 and 0 in by_step:
+        stamps = stamps_of(part["ts"])
+        grid = Grid.of(stamps)
+        by_step.setdefault((grid.step, grid.months), []).append((part, stamps, grid))
+    if (0, 0) in by_step:
         # A single row has no step of its own.
-        common = max((step for step in by_step if step), key=lambda step: len(by_step[step]))
-        by_step[common] += by_step.pop(0)
+        single = by_step.pop((0, 0))
+        step, months = max(by_step, key=lambda step: len(by_step[step]), default=(HOUR_MICROS, 0))
+        by_step.setdefault((step, months), []).extend(
+            (part, stamps, Grid.at(int(stamps[0]), step, months)) for part, stamps, _ in single
+        )
     groups = []
-    for step, series in sorted(by_step.items()):
-        step = step or int(HOUR / timedelta(microseconds=1))
-        slots = [np.round(part["ts"].dt.epoch("us").to_numpy() / step).astype(np.int64) for part in series]
+    for (step, months), series in sorted(by_step.items()):
+        if months and on_calendar:
+            raise ConfigError(f"{path}: a country, a zone or events need hours or days; the file has months")
+        slots = [grid.slots(stamps) for _, stamps, grid in series]
         newest = max(int(own[-1]) for own in slots)
         near = max(1, int(7 * DAY / timedelta(microseconds=step)))
         ends = [newest if newest - int(own[-1]) <= near else int(own[-1]) for own in slots]
@@ -265,65 +222,55 @@ def _timed(rows: pl.DataFrame, season: int | None, *, on_calendar: bool) -> list
             # Days have weekdays: only series that end together may share a calendar.
             together = on_calendar or step >= DAY / timedelta(microseconds=1)
             kept.setdefault(end if together else 0, []).append(i)
+        of_year = 12 // months if months and 12 % months == 0 and months < 12 else None
         for chosen in kept.values():
-            after = [ends[i] + 1 for i in chosen]
-            grids = [_grid(slots[i], ends[i] - int(slots[i][-1]), 1, series[i]) for i in chosen]
-            width = timedelta(microseconds=step)
+            panel = _panel(
+                [series[i][0] for i in chosen], [slots[i] for i in chosen], [ends[i] for i in chosen], path
+            )
             # The end of the panel is the newest end; a series that ended earlier is moved up to it.
-            longest = max(len(demand) for demand, _ in grids)
-            start = datetime(1970, 1, 1, tzinfo=UTC) + (max(after) - longest) * width
-            panel = _panel([series[i] for i in chosen], grids, start, width)
-            groups.append(_Group(panel, tuple(slot * step for slot in after), season))
+            last = max(chosen, key=lambda i: ends[i])
+            start = series[last][2].placed(ends[last] + 1) - panel.slots * timedelta(microseconds=step)
+            panel = replace(panel, start=start, step=timedelta(microseconds=step))
+            first, grids = tuple(ends[i] + 1 for i in chosen), tuple(series[i][2] for i in chosen)
+            groups.append(_Group(panel, first, grids, of_year if season is None else season))
     return groups
 
 
-def _step_of(ts: pl.Series) -> int:
-    """Microseconds between most of its stamps, as a round step where it is near one; 0 = unknown."""
-    stamps = ts.dt.epoch("us").to_numpy()
-    if len(stamps) < 2:
-        return 0
-    typical = float(np.median(np.diff(stamps)))
-    seconds = max(1, round(typical / 1e6))
-    for round_step in (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 604800):
-        if abs(seconds - round_step) <= 0.05 * round_step:
-            return round_step * 1_000_000
-    return seconds * 1_000_000
+def _panel(series: list[pl.DataFrame], slots: list[Stamps], ends: list[int], path: Path) -> Panel:
+    """All series aligned at their ends, each from its first slot to its end; placed in time by the caller.
 
-
-def _grid(
-    slots: np.ndarray[tuple[int], np.dtype[np.int64]], after: int, step: int, part: pl.DataFrame
-) -> tuple[FloatArray, FloatArray]:
-    """Demand and capacity of one series from its first slot to its last and `after` more."""
-    place = (slots - int(slots[0])) // step
-    size = int(place[-1]) + 1 + after
-    out = []
-    for name in ("value", "capacity"):
-        value = part[name].fill_null(float("nan")).to_numpy().astype(float)
-        seen = np.isfinite(value)
-        total = np.bincount(place[seen], value[seen], minlength=size)
-        count = np.bincount(place[seen], minlength=size)
-        out.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
-    return out[0], out[1]
-
-
-def _panel(
-    series: list[pl.DataFrame], grids: list[tuple[FloatArray, FloatArray]], start: datetime, step: timedelta
-) -> Panel:
-    longest = max(len(demand) for demand, _ in grids)
-    demand, capacity = np.full((len(grids), longest), np.nan), np.full((len(grids), longest), np.nan)
-    for i, (own, held) in enumerate(grids):
-        demand[i, longest - len(own) :], capacity[i, longest - len(own) :] = own, held
+    Raises SourceError when a far-off stamp would make it larger than a machine can hold.
+    """
+    sizes = [end - int(own[0]) + 1 for own, end in zip(slots, ends, strict=True)]
+    longest = max(sizes)
     keys = [SeriesKey(part["entity"][0], part["metric"][0]) for part in series]
-    return Panel.of(keys, start, step, demand, capacity=capacity)
+    if longest * len(series) > _MOST_SLOTS:
+        i = sizes.index(longest)
+        column = "ts" if "ts" in series[i].columns else "step"
+        raise SourceError(
+            f"{path}: {keys[i]} goes from {series[i][column][0]} to {series[i][column][-1]}, {longest:,}"
+            f" slots ({len(series):,} series), more than can be computed; is a {column} wrong?"
+        )
+    demand, capacity = np.full((len(series), longest), np.nan), np.full((len(series), longest), np.nan)
+    for i, (part, own, end) in enumerate(zip(series, slots, ends, strict=True)):
+        place = own - (end + 1 - longest)
+        for grid, name in ((demand, "value"), (capacity, "capacity")):
+            value = part[name].fill_null(float("nan")).to_numpy().astype(float)
+            seen = np.isfinite(value)
+            total = np.bincount(place[seen], value[seen], minlength=longest)
+            count = np.bincount(place[seen], minlength=longest)
+            grid[i] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return Panel.of(keys, _EPOCH, HOUR, demand, capacity=capacity)
 
 
 def _rows(forecast: Forecast, group: _Group, stepped: bool) -> pl.DataFrame:
     """One row per series, slot and level; NULL where not even a fallback was possible."""
     n, horizon, levels = forecast.quantiles.shape
     each = horizon * levels
-    width = 1 if stepped else int(group.panel.step / timedelta(microseconds=1))
-    slot = np.asarray(group.last, np.int64)[:, None, None] + width * np.arange(horizon)[None, :, None]
-    slots = np.broadcast_to(slot, (n, horizon, levels)).reshape(-1)
+    slot = np.asarray(group.first, np.int64)[:, None] + np.arange(horizon)[None]
+    if group.grids is not None:
+        slot = np.stack([grid.stamps(own) for grid, own in zip(group.grids, slot, strict=True)])
+    slots = np.broadcast_to(slot[:, :, None], (n, horizon, levels)).reshape(-1)
     level = np.broadcast_to(np.asarray(forecast.levels), (n, horizon, levels)).reshape(-1)
     row = pl.Series(np.repeat(np.arange(n), each))
     names = pl.DataFrame(

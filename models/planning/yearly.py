@@ -25,8 +25,7 @@ def yearly(demand: FloatArray, horizon: int, *, share: float = 0.5, smooth: int 
     padded = np.pad(demand, ((0, 0), (half, half)), "edge")
     sums = np.concatenate([np.zeros((n, 1)), np.cumsum(padded, 1)], 1)
     smoothed = (sums[:, smooth:] - sums[:, :-smooth]) / smooth
-    days = t - YEAR + np.arange(horizon)
-    days = np.where(days >= t, days - YEAR, days)
+    days = t - YEAR + np.arange(horizon) % YEAR
     movement = smoothed[:, days] - demand[:, t - YEAR - 28 : t - YEAR].mean(1, keepdims=True)
     if t >= 2 * YEAR + 28:
         before = demand[:, t - 2 * YEAR - 28 : t - 2 * YEAR].mean(1, keepdims=True)
