@@ -13,6 +13,7 @@ from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.proof import pick
 from dashboard.savings import savings
+from dashboard.sums import adding_up, off, signed
 from dashboard.view import View
 from dashboard.widgets import (
     Children,
@@ -129,10 +130,11 @@ def _ledger(view: View) -> Component:
     currency = view.estate.currency
     here = view.resources
     paid = total(here["monthly_cost"])
-    rows: list[list[Children]] = [["Paid now, at list prices", "", html.Strong(text.money_bare(paid))]]
-    after = paid
-    for status, action, count, change in ledger(here):
-        after += change
+    found = ledger(here)
+    # What is paid is in the first sentence too: the changes take what rounding leaves.
+    before, *shown, after = adding_up([paid, *(change for *_, change in found)], fixed=1)
+    rows: list[list[Children]] = [["Paid now", "", html.Strong(before)]]
+    for (status, action, count, _), change in zip(found, shown, strict=True):
         tab = (
             "needed"
             if status in ("under_provisioned", "at_risk")
@@ -149,12 +151,12 @@ def _ledger(view: View) -> Component:
                     ]
                 ),
                 link(f"{count:,}", view.link("/provisioning", tab=tab), className="plain"),
-                f"{'+' if change > 0 else ''}{text.money_bare(change)}",
+                signed(change),
             ]
         )
-    rows.append([html.Strong("At the recommended sizes"), "", html.Strong(text.money_bare(after))])
+    rows.append([html.Strong("At the recommended sizes"), "", html.Strong(after)])
     unpriced = here["monthly_cost"].null_count()
-    saved = sum(-change for *_, change in ledger(here) if change < 0)
+    saved = sum(-change for *_, change in found if change < 0)
     unused = total(here["unused_cost"])
     notes = []
     if unused > saved + 0.5:
@@ -165,7 +167,7 @@ def _ledger(view: View) -> Component:
     if unpriced:
         notes.append(f"{text.plural(unpriced, 'resource')} without a known price, not counted.")
     return section(
-        "From list to recommended",
+        "From today's sizes to the recommended",
         table(
             [Column(""), Column("Resources", numeric=True), Column(f"{currency} a month", numeric=True)],
             rows,
@@ -226,13 +228,16 @@ def _groups(view: View, by: str) -> Component:
         Column("If changed", numeric=True, hint="Change of the cost at the recommended sizes"),
     ]
     rest = rows.height - SHOWN
+    notes = []
+    if rest > 0:
+        notes.append(f"The {SHOWN} dearest; {rest:,} more are in the sum and in the file.")
+    elif any(off(rows[column].to_list()) for column in ("cost", "idle", "over", "change")):
+        notes.append("Every figure is rounded on its own; the files have the cents, and they add up.")
     return section(
         "By owner",
         tabs("By", *entries),
         table(heads, body, f"Costs by {by}"),
-        html.P(f"The {SHOWN} dearest; {rest:,} more are in the sum and in the file.", className="caption")
-        if rest > 0
-        else None,
+        html.P(" ".join(notes), className="caption") if notes else None,
     )
 
 

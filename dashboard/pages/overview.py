@@ -11,6 +11,7 @@ from dashboard.costs import future_cost, month_totals, total, unused_by_status
 from dashboard.outlook import axis_days, headline, row_whisker, subject_link, watched, when
 from dashboard.page import Page
 from dashboard.service_rows import service_rows, services_table
+from dashboard.sums import adding_up
 from dashboard.view import View
 from dashboard.widgets import (
     Children,
@@ -133,13 +134,14 @@ def _money(view: View) -> Component:
         cost, low, high = ahead
         band = "" if low is None or high is None else f" ({text.money_bare(low)}–{text.money_bare(high)})"
         rows.append([html.Span(["In 12 months", html.Span(band, className="range")]), text.money_bare(cost)])
-    rows.append(["Paid for unused capacity", html.Strong(text.money_bare(sum(unused.values())))])
-    for status, amount in unused.items():
+    *shown, all_unused = adding_up(list(unused.values()))
+    rows.append(["Paid for unused capacity", html.Strong(all_unused)])
+    for status, amount in zip(unused, shown, strict=True):
         rows.append(
             [
                 html.Span(state(status), className="indent"),
                 link(
-                    text.money_bare(amount),
+                    amount,
                     view.link("/provisioning", tab=_TAB.get(status, "all")),
                     className="plain",
                 ),

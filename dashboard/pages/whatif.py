@@ -16,6 +16,7 @@ from dashboard.pages import overview
 from dashboard.scenario_form import form, kinds, saving
 from dashboard.scenarios import KINDS, query_of, scenario_from
 from dashboard.simulation import Simulation, simulation_of
+from dashboard.sums import adding_up, signed
 from dashboard.view import View
 from dashboard.widgets import (
     Children,
@@ -240,14 +241,15 @@ def _demand(view: View, simulation: Simulation, answer: WhatIf) -> Component:
 
 def _money(view: View, scenario: Scenario, answer: WhatIf) -> Component:
     currency = answer.currency
+    # The difference is in the first sentence too: the baseline takes what rounding leaves.
+    extra, baseline, then = adding_up(
+        [float(answer.extra), float(answer.cost_baseline)], float(answer.cost_then), fixed=1
+    )
     rows: list[list[Children]] = [
         ["Today's bill", text.money_bare(answer.cost_now)],
-        [
-            html.Span("Baseline: what today's demand needs"),
-            text.money_bare(answer.cost_baseline),
-        ],
-        [html.Strong("In the scenario"), html.Strong(text.money_bare(answer.cost_then))],
-        ["Difference to the baseline", text.change(answer.extra, "").strip()],
+        ["Baseline: what today's demand needs", baseline],
+        [html.Strong("In the scenario"), html.Strong(then)],
+        ["Difference to the baseline", signed(extra)],
     ]
     return section(
         "Money",
@@ -269,9 +271,8 @@ def _sizes(view: View, answer: WhatIf) -> Component | None:
         | pl.col("cost_baseline").is_null()
     )
     if own.is_empty():
-        return section(
-            "Sizes", nothing("No size changes.", "Today's sizes hold it, or nothing is known of it.")
-        )
+        kept = nothing("No size changes.", "Today's sizes hold it, or nothing is known of it.")
+        return section("Sizes", kept)
     own = own.with_columns(extra=pl.col("cost_then") - pl.col("cost_baseline"))
     shown = own.sort(pl.col("extra").abs(), "resource", descending=[True, False], nulls_last=True)
     body: list[list[Children]] = [
