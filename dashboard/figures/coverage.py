@@ -29,9 +29,11 @@ def coverage_chart(names: Sequence[str], measured: NDArray[np.float64], palette:
             line={"color": colour, "width": 1, "dash": "dot"},
         )
         figure.add_annotation(
-            text=f"promised {promise:.0%}",
+            # Side by side on a phone too: the first stands left of its line.
+            text=f"promised {promise * 100:.0f} %" if k == 0 else f"{promise * 100:.0f} %",
             x=promise * 100,
             y=1,
+            xanchor="right" if k == 0 else "center",
             yref="paper",
             yanchor="bottom",
             showarrow=False,
@@ -42,8 +44,8 @@ def coverage_chart(names: Sequence[str], measured: NDArray[np.float64], palette:
             y=list(names),
             mode="markers",
             marker={"size": 9, "color": colour, "symbol": "circle" if k == 0 else "diamond"},
-            hovertemplate=f"{promise:.0%} band of %{{y}}: held %{{x:.1f}} %<extra></extra>",
-            name=f"{promise:.0%}",
+            hovertemplate=f"{promise * 100:.0f} % band of %{{y}}: held %{{x:.1f}} %<extra></extra>",
+            name=f"{promise * 100:.0f} %",
         )
     lowest = float(np.nanmin(measured)) * 100 if np.isfinite(measured).any() else 60
     figure.update_layout(hovermode="closest")

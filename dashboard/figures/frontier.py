@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,8 +17,11 @@ from dashboard.palette import Palette
 OURS = "marginal"
 """The policy drawn as a line in the accent: its points are one curve, one per breach target."""
 
-WIDTH, HEIGHT = 540.0, 290.0
-"""Size of the chart's area that names are placed for, px; on a wider screen they have more room."""
+AREAS = ((540.0, 290.0), (270.0, 290.0))
+"""Sizes of the chart's area that names are placed for, px: on a desk and on a phone."""
+
+DENSE = 1 / 60
+"""Distance of points along the rules' line that no name may cover, as a share of the chart's area."""
 
 RULES_WORD = "best rule in hindsight"
 
@@ -55,18 +59,19 @@ def frontier_chart(
     edge = _edge(rules, lowest)
     if edge:
         figure.add_scatter(
-            x=np.array([held for held, _ in edge], np.float32),
+            x=np.array([held * 100 for held, _ in edge], np.float32),
             y=np.array([breached for _, breached in edge], np.float32),
             mode="lines",
             line={"color": palette.muted, "width": 1.2, "dash": "dash"},
-            hovertemplate=f"{RULES_WORD}: holds %{{x:.0%}}, too little %{{y:.2~f}} % of hours<extra></extra>",
+            hovertemplate=f"{RULES_WORD}: holds %{{x:.0f}} %, too little %{{y:.2~f}} % of hours"
+            "<extra></extra>",
             name=RULES_WORD,
         )
     for group, mode, colour in ((ours, "lines+markers", palette.accent), (others, "markers", palette.ink)):
         if not group:
             continue
         figure.add_scatter(
-            x=np.array([s.allocated for s in group], np.float32),
+            x=np.array([s.allocated * 100 for s in group], np.float32),
             y=np.array([_risk(s.breached, lowest) for s in group], np.float32),
             text=[s.policy for s in group],
             customdata=[_hover(s) for s in group],
@@ -83,7 +88,7 @@ def frontier_chart(
             "font": {"size": 12, "color": palette.muted},
             "standoff": 8,
         },
-        tickformat=".0%",
+        ticksuffix=" %",
     )
     figure.update_yaxes(title={"text": "hours too small, %", "font": {"size": 12, "color": palette.muted}})
     if scores:
@@ -120,7 +125,7 @@ def _ranges(figure: go.Figure, scores: Sequence[Score], lowest: float | None) ->
     """Axes that hold every policy; the rules' line may leave them."""
     held = [s.allocated for s in scores]
     pad = max(0.06 * (max(held) - min(held)), 0.02)
-    figure.update_xaxes(range=[min(held) - pad, max(held) + pad])
+    figure.update_xaxes(range=[100 * (min(held) - pad), 100 * (max(held) + pad)])
     highest = max(_risk(s.breached, lowest) for s in scores)
     if lowest is None:
         figure.update_yaxes(range=[0, max(highest * 1.12, 1e-6)])
@@ -144,14 +149,14 @@ def _names(
     palette: Palette,
 ) -> None:
     """Every policy's name beside its point, ours beside its highest."""
-    left, right = figure.layout.xaxis.range
+    left, right = (edge_of / 100 for edge_of in figure.layout.xaxis.range)
     bottom, top = figure.layout.yaxis.range
 
     def scaled(risk: float) -> float:
         return risk if lowest is None else float(np.log10(risk))
 
     def at(held: float, risk: float) -> tuple[float, float]:
-        return WIDTH * (held - left) / (right - left), HEIGHT * (scaled(risk) - bottom) / (top - bottom)
+        return (held - left) / (right - left), (scaled(risk) - bottom) / (top - bottom)
 
     named = [*others, *ours[:1]]
     labels: list[tuple[float, float, str, str]] = [
@@ -166,14 +171,13 @@ def _names(
     inside = [(held, risk) for held, risk in edge if left <= held <= right and bottom <= scaled(risk) <= top]
     if inside:
         labels.append((*inside[len(inside) // 2], RULES_WORD, palette.muted))
-    taken = [at(s.allocated, _risk(s.breached, lowest)) for s in ours[1:]] + [at(*one) for one in inside]
-    spots = beside(
-        [at(x, y) for x, y, _, _ in labels], [name for *_, name, _ in labels], WIDTH, HEIGHT, taken
-    )
+    taken = _along([at(s.allocated, _risk(s.breached, lowest)) for s in ours])
+    taken += _along([at(*one) for one in edge])
+    spots = beside([at(x, y) for x, y, _, _ in labels], [name for *_, name, _ in labels], AREAS, taken)
     for (x, y, name, colour), spot in zip(labels, spots, strict=True):
         figure.add_annotation(
             text=name,
-            x=x,
+            x=x * 100,
             y=scaled(y),
             xanchor=spot.xanchor,
             yanchor=spot.yanchor,
@@ -182,3 +186,14 @@ def _names(
             showarrow=False,
             font={"size": 12, "color": colour},
         )
+
+
+def _along(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points on a line between its corners, close enough that no name fits between two; its first is not one,
+    where its own name may stand."""
+    points: list[tuple[float, float]] = []
+    for (x, y), (further_x, further_y) in pairwise(corners):
+        steps = max(1, round(max(abs(further_x - x), abs(further_y - y)) / DENSE))
+        shares = [step / steps for step in range(1, steps + 1)]
+        points += [(x + (further_x - x) * share, y + (further_y - y) * share) for share in shares]
+    return [(x, y) for x, y in points if 0 <= x <= 1 and 0 <= y <= 1]

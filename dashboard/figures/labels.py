@@ -49,46 +49,47 @@ FARTHER = 4.0
 def beside(
     points: Sequence[tuple[float, float]],
     names: Sequence[str],
-    width: float,
-    height: float,
+    areas: Sequence[tuple[float, float]],
     taken: Sequence[tuple[float, float]] = (),
 ) -> list[Spot]:
     """A spot for each name; where none is free, the one that covers least.
 
     Args:
-        points: px from the lower left corner of the chart's area.
-        width, height: of that area, px.
+        points: shares of the chart's area, from its lower left corner.
+        areas: (width, height) it may have, px: spots are the same on a wide and on a narrow screen.
         taken: other points that no name may cover.
     """
     order = range(len(points))
     orders = (order, sorted(order, key=lambda i: points[i]), sorted(order, key=lambda i: points[i][::-1]))
-    tries = [_placed(points, names, width, height, taken, one) for one in (*orders, orders[1][::-1])]
+    tries = [_placed(points, names, areas, taken, one) for one in (*orders, orders[1][::-1])]
     return min(tries, key=lambda found: found[0])[1]
 
 
 def _placed(
     points: Sequence[tuple[float, float]],
     names: Sequence[str],
-    width: float,
-    height: float,
+    areas: Sequence[tuple[float, float]],
     taken: Sequence[tuple[float, float]],
     order: Sequence[int],
 ) -> tuple[float, list[Spot]]:
     """What is covered in all, and the spots, when names choose in this order."""
-    dots = [(x - 4, y - 4, x + 4, y + 4) for x, y in [*points, *taken]]
-    filled: dict[int, Box] = {}
+    at = [[(x * width, y * height) for x, y in [*points, *taken]] for width, height in areas]
+    dots = [[(x - 4, y - 4, x + 4, y + 4) for x, y in one] for one in at]
+    filled: list[dict[int, Box]] = [{} for _ in areas]
     costs: dict[int, float] = {}
     found: dict[int, Spot] = {}
     # Later rounds let every name choose anew, knowing the others.
     for i in [*order, *order, *order]:
-        boxes = [_box(*points[i], names[i], spot) for spot in SPOTS]
-        others = dots[:i] + dots[i + 1 :] + [box for k, box in filled.items() if k != i]
-        covered = [
-            _outside(box, width, height) + sum(_common(box, other) for other in others) + FARTHER * rank
-            for rank, box in enumerate(boxes)
-        ]
+        covered = [FARTHER * rank for rank in range(len(SPOTS))]
+        for k, (width, height) in enumerate(areas):
+            others = dots[k][:i] + dots[k][i + 1 :] + [box for j, box in filled[k].items() if j != i]
+            for rank, spot in enumerate(SPOTS):
+                box = _box(*at[k][i], names[i], spot)
+                covered[rank] += _outside(box, width, height) + sum(_common(box, one) for one in others)
         best = covered.index(min(covered))
-        costs[i], found[i], filled[i] = covered[best], SPOTS[best], boxes[best]
+        costs[i], found[i] = covered[best], SPOTS[best]
+        for k in range(len(areas)):
+            filled[k][i] = _box(*at[k][i], names[i], SPOTS[best])
     return sum(costs.values()), [found[i] for i in range(len(points))]
 
 

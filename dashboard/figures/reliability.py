@@ -53,6 +53,7 @@ def reliability_chart(answers: Sequence[Stated], palette: Palette) -> go.Figure:
             customdata=[f"{round(one.happened * one.count):,} of {one.count:,} came true" for one in mine],
             hovertemplate=f"said %{{x:.0f}} % within {days} days: %{{customdata}}<extra></extra>",
             name=f"{days} days",
+            cliponaxis=False,  # points at 0 and 100 % are whole
         )
     figure.update_layout(
         hovermode="closest",

@@ -6,6 +6,7 @@ import pytest
 from dashboard.figures.coverage import coverage_chart
 from dashboard.figures.fan import Fan, fan_chart
 from dashboard.figures.frontier import Score, frontier_chart
+from dashboard.figures.labels import CHARACTER
 from dashboard.figures.reliability import Stated, reliability_chart
 from dashboard.figures.spend import spend_chart
 from dashboard.palette import DARK, LIGHT, PALETTES
@@ -143,7 +144,7 @@ def test_spend_draws_the_range_of_expected_months_only() -> None:
 def test_the_frontier_is_a_line_for_our_policy_and_points_for_the_others() -> None:
     scores = [Score("marginal", 1.5, 0.004), Score("marginal", 1.3, 0.018), Score("vpa", 1.7, 0.015)]
     ours, others = frontier_chart(scores, LIGHT).data
-    assert list(ours.x) == pytest.approx([1.3, 1.5]) and "lines" in ours.mode
+    assert list(ours.x) == pytest.approx([130, 150]) and "lines" in ours.mode
     assert list(others.text) == ["vpa"] and list(others.y) == pytest.approx([1.5])
 
 
@@ -152,7 +153,13 @@ def test_coverage_puts_a_dot_per_metric_and_promise() -> None:
     assert [list(trace.x) for trace in figure.data] == [
         pytest.approx([79, 50]), pytest.approx([91, 70])
     ]  # fmt: skip
-    assert figure.layout.xaxis.range[0] == pytest.approx(47)
+    low, high = figure.layout.xaxis.range
+    assert low == pytest.approx(47)
+    # The words over the two lines lie apart where the axis has 200 px, as on a phone.
+    first, second = figure.layout.annotations
+    px = 200 / (high - low)
+    assert first.xanchor == "right" and second.xanchor == "center"
+    assert (second.x - first.x) * px - len(second.text) * CHARACTER / 2 > 0
 
 
 def test_a_fan_with_a_day_of_history_starts_where_it_starts() -> None:
@@ -169,4 +176,5 @@ def test_reliability_draws_a_line_per_horizon_and_larger_points_for_more_answers
     assert list(month.x) == pytest.approx([10, 50]) and list(month.y) == pytest.approx([5, 60])
     assert month.marker.size[0] == 22 > quarter.marker.size[0] > month.marker.size[1] > 7
     assert list(month.customdata) == ["20 of 400 came true", "2 of 4 came true"]
+    assert not month.cliponaxis and not quarter.cliponaxis, "points at 0 and 100 % would be cut"
     assert month.marker.symbol != quarter.marker.symbol
