@@ -14,7 +14,7 @@ from dashboard.replayed import replayed
 from dashboard.service_rows import GROUPS as METRICS
 from dashboard.service_rows import SORTS, service_rows
 from dashboard.together import alternatives
-from dashboard.verdicts import choices_of, with_verdicts
+from dashboard.verdicts import verdicts_of, with_verdicts
 from dashboard.view import View
 
 Query = Mapping[str, str]
@@ -77,7 +77,7 @@ def provisioning_file(view: View, query: Query) -> pl.DataFrame:
     here = view.resources
     if query.get("service"):
         here = here.filter(pl.col("service") == query["service"])
-    here = with_verdicts(here, choices_of(view), view.estate.today)
+    here = with_verdicts(here, verdicts_of(view), view.estate.today)
     if query.get("tab") == provisioning.TOGETHER:
         names = alternatives(view, here)["alternative"].implode()
         return view.estate.alternatives.filter(pl.col("alternative").is_in(names))

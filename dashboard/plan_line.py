@@ -11,26 +11,25 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.planning import changes_for, plan_for
+from dashboard.sums import adding_up, signed
 from dashboard.texts import downloads, texts
 from dashboard.verdicts import became, controls, outcome
 from dashboard.view import View
 from dashboard.widgets import section
-from data.choice import Choice
+from models.verdicts import Verdicts
 
 
-def plan_line(
-    view: View, here: pl.DataFrame, choices: Mapping[str, Choice], service: str = ""
-) -> Component | None:
+def plan_line(view: View, here: pl.DataFrame, verdicts: Verdicts, service: str = "") -> Component | None:
     """What all changes that do not exclude each other come to, and their texts."""
-    plan = plan_for(view.estate, choices, here["resource"].to_list())
+    plan = plan_for(view.estate, verdicts, here["resource"].to_list())
     if not plan.chosen:
         return None
     currency = view.estate.currency
     needed = sum(one.required for one in plan.chosen)
+    now, change, then = adding_up([float(plan.cost), -float(plan.saving)], float(plan.cost_then), fixed=1)
     words = (
         f"The plan: {text.plural(len(plan.chosen), 'change')} without conflicts, {needed:,} of them needed."
-        f" {text.money(plan.cost, currency)} a month become {text.money(plan.cost_then, currency)}:"
-        f" {text.change(-plan.saving, currency)}. Every saving counts once."
+        f" {currency} {now} a month become {then}: {currency} {signed(change)}. Every saving counts once."
     )
     if plan.risk:
         verb = "adds" if plan.risk > 0 else "takes away"
@@ -58,13 +57,13 @@ def plan_line(
     )
 
 
-def decided(view: View, row: Mapping[str, Any], choices: Mapping[str, Choice]) -> Component | None:
+def decided(view: View, row: Mapping[str, Any], verdicts: Verdicts) -> Component | None:
     """Accept, dismiss, defer; what came of it; and the change as text."""
-    asked = controls(view, row, choices.get(str(row["resource"])))
+    asked = controls(view, row, verdicts.about(row))
     if row["action"] in (None, "keep"):
         return None
-    found = [one for one in became(view, choices) if one.choice.resource == row["resource"]]
-    changes = changes_for(view.estate, choices, [str(row["resource"])])
+    found = [one for one in became(view, verdicts) if one.choice.resource == row["resource"]]
+    changes = changes_for(view.estate, verdicts, [str(row["resource"])])
     return section(
         "Decide",
         asked,

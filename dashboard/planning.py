@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,13 +25,14 @@ from models.counted_hours import OFFICE, counted_slots, only_counted
 from models.estate import Resource, read_estate
 from models.ledger import LedgerRow, savings_of
 from models.pricing import Pricer
-from models.proposals import objection, plan_of
+from models.proposals import plan_of
 from models.realised import Realised, carried_out, realised
+from models.verdicts import Verdicts, objection
 
 
 def plan_for(
     estate: Estate,
-    choices: Mapping[str, Choice],
+    verdicts: Verdicts,
     resources: Collection[str] | None = None,
     *,
     risk_hours: float | None = None,
@@ -55,7 +57,7 @@ def plan_for(
         costs,
         snapshot.frame("resources_now"),
         snapshot.frame("services_now"),
-        choices,
+        verdicts,
         estate.today,
         alternatives=together,
         risk_budget=hours or float("inf"),
@@ -63,9 +65,7 @@ def plan_for(
     )
 
 
-def changes_for(
-    estate: Estate, choices: Mapping[str, Choice], resources: Collection[str] | None = None
-) -> list[Change]:
+def changes_for(estate: Estate, verdicts: Verdicts, resources: Collection[str] | None = None) -> list[Change]:
     """The changes to carry out: of the named resources, or of all but those decided against.
 
     Where the plan prefers what is advised for several resources together, its changes take the place of those
@@ -74,12 +74,12 @@ def changes_for(
     advised = estate.recommendations
     together = estate.snapshot.table("alternatives")
     if resources is None:
-        chosen = [one.name for one in plan_for(estate, choices).chosen]
+        chosen = [one.name for one in plan_for(estate, verdicts).chosen]
         advised = with_alternatives(advised, together.filter(pl.col("alternative").is_in(chosen)))
         wanted = [
             row["resource"]
             for row in advised.iter_rows(named=True)
-            if objection(choices.get(row["resource"]), row["action"], estate.today) is None
+            if objection(verdicts.about(row), estate.today) is None
         ]
     else:
         known = advised["resource"].to_list()
@@ -113,13 +113,21 @@ def choices_about(
     reason: str = "",
     until: str | None = None,
     by: str = "",
+    known: Verdicts | None = None,
 ) -> list[Choice]:
     """A verdict on what is recommended for a resource, or on every change of an alternative by its name.
+
+    What is withdrawn is the verdict on what is recommended today; where there is none, the last of those
+    that are `known`.
 
     Raises as `choice_about`.
     """
     together = estate.snapshot.table("alternatives").filter(pl.col("alternative") == name)
     if together.is_empty():
+        last = known.last(name) if known is not None and verdict is Verdict.WITHDRAW else None
+        row = next(estate.recommendations.filter(pl.col("resource") == name).iter_rows(named=True), None)
+        if known is not None and last is not None and (row is None or known.about(row) is None):
+            return [replace(last, verdict=verdict, at=at, by=by, reason=reason.strip(), until=None)]
         return [choice_about(estate, name, verdict, at, reason=reason, until=until, by=by)]
     changed = together.filter(pl.col("action") != str(Action.KEEP)).sort("resource")
     return [_choice(estate, row, verdict, at, reason, until, by) for row in changed.iter_rows(named=True)]
@@ -189,14 +197,14 @@ def _choice(
 
 
 def progress_for(
-    estate: Estate, choices: Mapping[str, Choice], resources: Collection[str] | None = None
+    estate: Estate, verdicts: Verdicts, resources: Collection[str] | None = None
 ) -> list[Realised]:
     """What became of the accepted recommendations, and what was done as advised without a verdict.
 
     As far as this run can see; of all or of some resources.
     """
     snapshot = estate.snapshot
-    accepted = [choice for choice in choices.values() if choice.verdict is Verdict.ACCEPT]
+    accepted = verdicts.accepted()
     settled = {choice.resource for choice in accepted}
     told = as_choices(snapshot.table("advised").filter(~pl.col("resource").is_in(sorted(settled))))
     if resources is not None:
@@ -279,3 +287,14 @@ def savings_for(estate: Estate, changes: list[Change], pricer: Pricer) -> Ledger
         if cost is not None
     }
     return savings_of(changes, held, pricer, costs)
+
+
+def ledger_for(
+    estate: Estate, verdicts: Verdicts, pricer: Pricer, resources: Collection[str] | None = None
+) -> tuple[LedgerRow, LedgerRow]:
+    """Savings of all changes to carry out, of all or of some resources; and of those that were accepted."""
+    changes = changes_for(estate, verdicts)
+    if resources is not None:
+        changes = [one for one in changes if one.resource.name in resources]
+    agreed = [one for one in changes if verdicts.is_accepted(one.advice)]
+    return savings_for(estate, changes, pricer), savings_for(estate, agreed, pricer)

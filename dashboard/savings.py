@@ -6,12 +6,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.planning import changes_for, savings_for
+from dashboard.planning import ledger_for
 from dashboard.simulation import simulation_of
-from dashboard.verdicts import became, choices_of
+from dashboard.verdicts import became, verdicts_of
 from dashboard.view import View
 from dashboard.widgets import Children, Column, section, table
-from data.choice import Verdict
 from models.ledger import LedgerRow, realised_saving
 from models.realised import Progress
 
@@ -20,18 +19,16 @@ def savings(view: View) -> Component | None:
     """What all open changes would save, what the accepted ones would, and what they really did."""
     if view.resources["saving"].null_count() == view.resources.height:
         return None
-    choices = choices_of(view)
+    verdicts = verdicts_of(view)
     here = set(view.resources["resource"].to_list())
-    changes = [one for one in changes_for(view.estate, choices) if one.resource.name in here]
-    accepted = {name for name, choice in choices.items() if choice.verdict is Verdict.ACCEPT}
-    agreed = [one for one in changes if one.resource.name in accepted]
     pricer = simulation_of(view.estate, view.pricer).pricer
+    advised, accepted = ledger_for(view.estate, verdicts, pricer, here)
     currency = view.estate.currency
-    found = became(view, choices)
+    found = became(view, verdicts)
     done = [one for one in found if one.progress is not Progress.PENDING]
     rows: list[list[Children]] = [
-        _row("All that is advised", savings_for(view.estate, changes, pricer)),
-        _row("Accepted, still to be done", savings_for(view.estate, agreed, pricer)),
+        _row("All that is advised", advised),
+        _row("Accepted, still to be done", accepted),
         [
             "Carried out",
             f"{len(done):,}",

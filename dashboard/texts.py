@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, request
 
 from dashboard.planning import changes_for
 from dashboard.published import Published
-from dashboard.verdicts import choices_in
+from dashboard.verdicts import verdicts_in
 from dashboard.view import View, place_of, within
 from dashboard.widgets import Child, named
 from data.errors import StoreUnavailable
@@ -33,7 +33,7 @@ def add_texts(server: Flask, published: Published) -> None:
             abort(404)
         try:
             estate = published.estate()
-            choices = choices_in(published.state)
+            verdicts = verdicts_in(published.state)
         except StoreUnavailable as error:
             return Response(f"{error}\n", 503, mimetype="text/plain")
         query = request.args.to_dict()
@@ -42,7 +42,7 @@ def add_texts(server: Flask, published: Published) -> None:
             if query.get(column):
                 rows = rows.filter(rows[column] == query[column])
         names = set(rows["resource"].to_list())
-        changes = [one for one in changes_for(estate, choices) if one.resource.name in names]
+        changes = [one for one in changes_for(estate, verdicts) if one.resource.name in names]
         file_name, write = ACTIONS[form]
         text = write(changes) or "# None of the changes is for this format.\n"
         return Response(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
@@ -15,7 +13,7 @@ from dashboard.texts import texts
 from dashboard.verdicts import controls
 from dashboard.view import View
 from dashboard.widgets import Children, Column, facts, link, nothing, section, table
-from data.choice import Choice
+from models.verdicts import Verdicts
 
 KIND_WORDS = {
     "members": "fewer or more members",
@@ -52,7 +50,7 @@ def alternatives(view: View, here: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def together(view: View, here: pl.DataFrame, choices: Mapping[str, Choice], open: str) -> list[Component]:
+def together(view: View, here: pl.DataFrame, verdicts: Verdicts, open: str) -> list[Component]:
     """The table of alternatives, with the one that is open above it."""
     found = alternatives(view, here)
     if found.is_empty():
@@ -62,7 +60,7 @@ def together(view: View, here: pl.DataFrame, choices: Mapping[str, Choice], open
                 "Every run looks at members of services, at servers that could be emptied and at migrations.",
             )
         ]
-    preferred = {one.name for one in plan_for(view.estate, choices, here["resource"].to_list()).chosen}
+    preferred = {one.name for one in plan_for(view.estate, verdicts, here["resource"].to_list()).chosen}
     body: list[list[Children]] = [
         [
             html.Span(
@@ -86,7 +84,7 @@ def together(view: View, here: pl.DataFrame, choices: Mapping[str, Choice], open
         Column("Confidence", wide_only=True, hint="The lowest of its resources"),
         Column("In the plan", hint="Where the plan prefers it to the advice for each resource"),
     ]
-    shown = _detail(view, found.filter(pl.col("alternative") == open), choices)
+    shown = _detail(view, found.filter(pl.col("alternative") == open), verdicts)
     return [
         *([shown] if shown else []),
         table(heads, body, "Advised for several resources together"),
@@ -101,7 +99,7 @@ def _change(value: float) -> str:
     return f"{'+' if value > 0 else ''}{text.money_bare(value)}"
 
 
-def _detail(view: View, found: pl.DataFrame, choices: Mapping[str, Choice]) -> Component | None:
+def _detail(view: View, found: pl.DataFrame, verdicts: Verdicts) -> Component | None:
     """Every resource an alternative touches, the verdict on the whole, and its texts."""
     if found.is_empty():
         return None
@@ -128,7 +126,7 @@ def _detail(view: View, found: pl.DataFrame, choices: Mapping[str, Choice]) -> C
         Column("Why", wide_only=True),
     ]
     first = rows.filter(pl.col("action") != "keep").row(0, named=True)
-    choice = choices.get(first["resource"])
+    choice = verdicts.about(first)
     same = choice is not None and (choice.to_type, choice.to_size) == (first["to_type"], first["to_size"])
     asked = {"resource": one["alternative"], "action": first["action"]}
     saving = None if one["saving"] is None else f"{text.change(-one['saving'], view.estate.currency)} a month"
@@ -147,7 +145,7 @@ def _detail(view: View, found: pl.DataFrame, choices: Mapping[str, Choice]) -> C
             section(
                 "Decide",
                 controls(view, asked, choice if same else None),
-                texts(*changes_for(view.estate, choices, [one["alternative"]])),
+                texts(*changes_for(view.estate, verdicts, [one["alternative"]])),
             ),
         ],
         className="detail",

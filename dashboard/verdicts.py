@@ -16,8 +16,8 @@ from dashboard.view import View
 from data.app_state import AppState
 from data.choice import Choice, Verdict
 from data.errors import StoreUnavailable
-from models.proposals import objection
 from models.realised import Progress, Realised
+from models.verdicts import Verdicts, objection
 
 VERDICT_WORDS = {Verdict.ACCEPT: "accepted", Verdict.DISMISS: "dismissed", Verdict.DEFER: "deferred"}
 
@@ -25,28 +25,26 @@ DEFER_DAYS = 30
 """Offered as the day to come back to a deferred recommendation."""
 
 
-def choices_in(state: AppState | None) -> dict[str, Choice]:
-    """Resource -> the choice in force. Raises StoreUnavailable."""
-    return {} if state is None else state.choices()
+def verdicts_in(state: AppState | None) -> Verdicts:
+    """What is in force. Raises StoreUnavailable."""
+    return Verdicts() if state is None else Verdicts.of(reversed(state.history()))
 
 
-def choices_of(view: View) -> dict[str, Choice]:
-    """The choices in force; none where they cannot be read, so that the advice itself is still shown."""
+def verdicts_of(view: View) -> Verdicts:
+    """What is in force; nothing where it cannot be read, so that the advice itself is still shown."""
     try:
-        return choices_in(view.state)
+        return verdicts_in(view.state)
     except StoreUnavailable:
-        return {}
+        return Verdicts()
 
 
-def with_verdicts(resources: pl.DataFrame, choices: Mapping[str, Choice], today: date) -> pl.DataFrame:
+def with_verdicts(resources: pl.DataFrame, verdicts: Verdicts, today: date) -> pl.DataFrame:
     """Adds `verdict` (accepted, dismissed, deferred; null = open) and `against` (true = not wanted now)."""
     rows: list[tuple[str | None, bool]] = []
-    for name, action in resources.select("resource", "action").iter_rows():
-        choice = choices.get(name)
-        if choice is None or choice.action != action:
-            rows.append((None, False))
-        elif choice.verdict is Verdict.DEFER and objection(choice, action, today) is None:
-            rows.append((None, False))  # its day has come
+    for row in resources.iter_rows(named=True):
+        choice = verdicts.about(row)
+        if choice is None or (choice.verdict is Verdict.DEFER and objection(choice, today) is None):
+            rows.append((None, False))  # undecided, or its day has come
         else:
             rows.append((VERDICT_WORDS[choice.verdict], choice.verdict is not Verdict.ACCEPT))
     found = pl.DataFrame(rows, schema={"verdict": pl.String, "against": pl.Boolean}, orient="row")
@@ -60,7 +58,7 @@ def controls(view: View, row: Mapping[str, Any], choice: Choice | None) -> Compo
     name = str(row["resource"])
     if view.state is None:
         return html.P("Nothing can be decided here: the server keeps no decisions.", className="caption")
-    if choice is not None and choice.action == row["action"]:
+    if choice is not None:
         return html.Div(
             [html.Span(sentence(choice)), _button("withdraw", name, "Take back")], className="verdict"
         )
@@ -118,9 +116,9 @@ def sentence(choice: Choice) -> str:
     return text.sentence(f"{words}{until}{who} on {text.day(choice.at)}, for {choice.to_size}{why}")
 
 
-def became(view: View, choices: Mapping[str, Choice]) -> list[Realised]:
+def became(view: View, verdicts: Verdicts) -> list[Realised]:
     """What became of accepted recommendations about resources in this place, and what was simply done."""
-    return progress_for(view.estate, choices, set(view.resources["resource"].to_list()))
+    return progress_for(view.estate, verdicts, set(view.resources["resource"].to_list()))
 
 
 def outcome(found: Realised, currency: str) -> str:

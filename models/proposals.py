@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import polars as pl
 
-from data.choice import Choice, Verdict
 from data.decision import Action, Status
 from data.money import ZERO
 from data.plan import LeftOut, Plan, Proposal
 from models.estate import Resource, read_estate
 from models.plan import choose
+from models.verdicts import Verdicts, objection
 
 TIER_WEIGHTS: Mapping[int, float] = {1: 4.0, 2: 2.0, 3: 1.0}
 """How much a breach counts by the tier of the service: an hour of tier 1 is worth four of tier 3."""
@@ -30,7 +30,7 @@ def plan_of(
     costs: pl.DataFrame,
     resources: pl.DataFrame,
     services: pl.DataFrame,
-    choices: Mapping[str, Choice],
+    verdicts: Verdicts,
     today: date,
     *,
     alternatives: pl.DataFrame | None = None,
@@ -46,7 +46,7 @@ def plan_of(
     Args:
         recommendations, findings, costs: rows of the tables `recommendations`, `findings`, `resource_costs`.
         resources, services: the inventory now.
-        choices: resource -> what was decided about its recommendation last.
+        verdicts: what people decided.
         alternatives: rows of the table `alternatives`.
         risk_budget: expected breached hours the plan may add a week, weighted by tier.
         per_window: changes that fit into one change window.
@@ -61,72 +61,36 @@ def plan_of(
     monthly = {name: cost or ZERO for name, cost in costs.select("resource", "monthly_cost").iter_rows()}
     open_now: list[Proposal] = []
     against: list[LeftOut] = []
-    settled: dict[str, str] = {}
-    """Resource -> name of the proposal about it that people accepted."""
-    for row in recommendations.sort("resource").iter_rows(named=True):
-        if row["action"] != Action.KEEP:
-            proposal = _proposal(f"{row['resource']}: {row['action']}", [row], known, status)
-            because = objection(choices.get(row["resource"]), row["action"], today)
-            if because is None:
-                open_now.append(proposal)
-            else:
-                against.append(LeftOut(proposal, because))
-            if is_accepted([row], choices):
-                settled[row["resource"]] = proposal.name
-    for name, rows in together.items():
+    accepted: list[tuple[int, Proposal]] = []
+    """Proposals all of whose changes were accepted, and how many those are."""
+    own = [
+        (f"{row['resource']}: {row['action']}", [row])
+        for row in recommendations.sort("resource").iter_rows(named=True)
+    ]
+    for name, rows in (*own, *together.items()):
+        changed = [row for row in rows if row["action"] != Action.KEEP]
+        if not changed:
+            continue
         proposal = _proposal(name, rows, known, status)
-        because = objection_to(rows, choices, today)
+        because = next(filter(None, (objection(verdicts.about(row), today) for row in changed)), None)
         if because is None:
             open_now.append(proposal)
         else:
             against.append(LeftOut(proposal, because))
-        if is_accepted(rows, choices):
-            settled |= dict.fromkeys(proposal.resources, name)
+        if all(verdicts.is_accepted(row) for row in changed):
+            accepted.append((len(changed), proposal))
+    settled: dict[str, str] = {}
+    """Resource -> name of the proposal about it that people accepted: the largest, which holds the others."""
+    for _, proposal in sorted(accepted, key=lambda one: (one[0], one[1].name)):
+        settled |= dict.fromkeys(proposal.resources, proposal.name)
     for proposal in tuple(open_now):
         rivals = {settled[name] for name in proposal.resources if name in settled} - {proposal.name}
         if rivals:
             open_now.remove(proposal)
-            against.append(LeftOut(proposal, f"{sorted(rivals)[0]} was accepted"))
+            against.append(LeftOut(proposal, f"{min(rivals)} was accepted"))
     plan = choose(open_now, monthly, risk_budget=risk_budget, per_window=per_window)
     left = sorted((*plan.left_out, *against), key=lambda one: one.proposal.name)
     return Plan(plan.chosen, tuple(left), plan.cost, plan.saving, plan.risk, plan.notes)
-
-
-def objection(choice: Choice | None, action: str, today: date) -> str | None:
-    """Why people do not want it now; None = nothing stands against it.
-
-    A choice about another action (it was told to stop, now it is told to grow) no longer counts.
-    """
-    if choice is None or choice.action != action:
-        return None
-    if choice.verdict is Verdict.DISMISS:
-        return f"dismissed: {choice.reason}"
-    if choice.verdict is Verdict.DEFER and choice.until is not None and choice.until > today:
-        return f"deferred until {choice.until.isoformat()}" + (f": {choice.reason}" if choice.reason else "")
-    return None
-
-
-def is_accepted(rows: Sequence[Mapping[str, object]], choices: Mapping[str, Choice]) -> bool:
-    """Whether people accepted all that one proposal changes."""
-    changed = [row for row in rows if row["action"] != Action.KEEP]
-    told = [choices.get(str(row["resource"])) for row in changed]
-    return bool(changed) and all(
-        choice is not None and choice.verdict is Verdict.ACCEPT and choice.action == row["action"]
-        for choice, row in zip(told, changed, strict=True)
-    )
-
-
-def objection_to(
-    rows: Sequence[Mapping[str, object]], choices: Mapping[str, Choice], today: date
-) -> str | None:
-    """Why people do not want an alternative now: an objection to what it does to one of its resources."""
-    for row in rows:
-        if row["action"] == Action.KEEP:
-            continue
-        because = objection(choices.get(str(row["resource"])), str(row["action"]), today)
-        if because is not None:
-            return because
-    return None
 
 
 def _together(alternatives: pl.DataFrame) -> dict[str, list[dict[str, object]]]:
@@ -152,7 +116,7 @@ def _proposal(
         saving = None if saved is None or saving is None else saving + Decimal(str(saved))
         risk += _added(row) * HOURS_A_WEEK * TIER_WEIGHTS.get(resource.tier if resource else 3, 1.0)
         if resource and row["action"] != Action.KEEP:
-            windows.add(str(resource.labels.get(WINDOW_LABEL) or ""))
+            windows.add(" ".join(str(resource.labels.get(WINDOW_LABEL) or "").split()))
     return Proposal(
         name=name,
         resources=frozenset(str(row["resource"]) for row in rows),

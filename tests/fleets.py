@@ -20,6 +20,7 @@ from data.series import SeriesKey
 from models.decide import CostSettings, DecisionInputs, Decisions
 from models.finding_options import FindingOptions
 from models.proposals import plan_of
+from models.verdicts import Verdicts
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = 40 * 24
@@ -112,7 +113,7 @@ def planned(
         frames["resource_costs"],
         inputs.resources,
         inputs.services,
-        choices or {},
+        Verdicts.of((choices or {}).values()),
         date(2026, 2, 14),
         alternatives=frames["alternatives"],
         **limits,  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -19,10 +18,10 @@ from dashboard.plan_line import decided, plan_line
 from dashboard.proof import chart, pick
 from dashboard.recommendation import change_of, target_of, verdict
 from dashboard.together import alternatives, together
-from dashboard.verdicts import choices_of, with_verdicts
+from dashboard.verdicts import verdicts_of, with_verdicts
 from dashboard.view import View
 from dashboard.widgets import Children, files, link, named, nothing, page, state, tabs
-from data.choice import Choice
+from models.verdicts import Verdicts
 
 CHANGES = pl.col("action").is_not_null() & (pl.col("action") != "keep")
 OPEN = CHANGES & ~pl.col("against")
@@ -64,8 +63,8 @@ def layout(
     if view.resources.is_empty():
         return overview.empty(view)
     here = view.resources.filter(pl.col("service") == service) if service else view.resources
-    choices = choices_of(view)
-    here = with_verdicts(here, choices, view.estate.today)
+    verdicts = verdicts_of(view)
+    here = with_verdicts(here, verdicts, view.estate.today)
     counts = {key: here.filter(chosen).height for key, chosen in TABS.items()}
     joint = alternatives(view, here)["alternative"].len()
     counts[TOGETHER] = joint
@@ -107,10 +106,10 @@ def layout(
             className="choice-line",
         ),
         *(
-            together(view, here, choices, open)
+            together(view, here, verdicts, open)
             if tab == TOGETHER
             else [
-                _detail(view, here, open, tab, service, span, metric, choices),
+                _detail(view, here, open, tab, service, span, metric, verdicts),
                 _grid(view, rows, words)
                 if rows.height
                 else nothing(
@@ -119,7 +118,7 @@ def layout(
                 ),
             ]
         ),
-        plan_line(view, here, choices, service),
+        plan_line(view, here, verdicts, service),
         aside=files(view, "provisioning", tab=tab, service=service, words=words),
     )
 
@@ -257,7 +256,7 @@ def _detail(
     service: str,
     span: str,
     metric: str,
-    choices: Mapping[str, Choice],
+    verdicts: Verdicts,
 ) -> Component | None:
     """The proof of one recommendation: past demand against both sizes, and the verdict."""
     found = here.filter(pl.col("resource") == open)
@@ -298,7 +297,7 @@ def _detail(
             if metric
             else None,
             verdict(view, row),
-            decided(view, row, choices),
+            decided(view, row, verdicts),
         ],
         className="detail",
         id="detail",

@@ -7,9 +7,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from dashboard.estate import Estate
-from dashboard.planning import changes_for, choices_about, plan_for, progress_for, savings_for
+from dashboard.planning import changes_for, choices_about, ledger_for, plan_for, progress_for
 from dashboard.scenarios import check_names, saved_document
 from dashboard.simulation import Simulation
+from dashboard.verdicts import verdicts_in
 from data.app_state import AppState, SavedScenario
 from data.choice import Choice, Verdict
 from data.errors import ConfigError, UnknownName
@@ -79,7 +80,7 @@ def plan(settings: Settings, *, risk_hours: float | None, per_window: int | None
     """The plan of the published run, and its currency."""
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
         estate = Estate(snapshot)
-        made = plan_for(estate, state.choices(), risk_hours=risk_hours, per_window=per_window)
+        made = plan_for(estate, verdicts_in(state), risk_hours=risk_hours, per_window=per_window)
         return made, estate.currency
 
 
@@ -91,7 +92,7 @@ def action_text(settings: Settings, form: str, resources: Sequence[str] | None) 
     if form not in ACTIONS:
         raise UnknownName("format", form, ACTIONS)
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
-        return ACTIONS[form][1](changes_for(Estate(snapshot), state.choices(), resources))
+        return ACTIONS[form][1](changes_for(Estate(snapshot), verdicts_in(state), resources))
 
 
 def choose(
@@ -103,7 +104,10 @@ def choose(
     """
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
         try:
-            choices = choices_about(Estate(snapshot), name, verdict, clock(), reason=reason, until=until)
+            known = verdicts_in(state)
+            choices = choices_about(
+                Estate(snapshot), name, verdict, clock(), reason=reason, until=until, known=known
+            )
         except ValueError as error:
             raise ConfigError(str(error)) from error
         for choice in choices:
@@ -114,19 +118,14 @@ def choose(
 def progress(settings: Settings) -> list[Realised]:
     """What became of what was accepted."""
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
-        return progress_for(Estate(snapshot), state.choices())
+        return progress_for(Estate(snapshot), verdicts_in(state))
 
 
 def savings(settings: Settings) -> tuple[dict[str, LedgerRow], list[Realised], str]:
     """What all changes and the accepted ones would save, what became of them, and the currency."""
     pricer = pricer_of(settings)
     with Snapshot.open(settings.published) as snapshot, closing(AppState(settings.app_state_url)) as state:
-        estate, choices = Estate(snapshot), state.choices()
-        changes = changes_for(estate, choices)
-        accepted = {name for name, choice in choices.items() if choice.verdict is Verdict.ACCEPT}
-        agreed = [change for change in changes if change.resource.name in accepted]
-        ledger = {
-            "all that is advised": savings_for(estate, changes, pricer),
-            "accepted, still to be done": savings_for(estate, agreed, pricer),
-        }
-        return ledger, progress_for(estate, choices), estate.currency
+        estate, verdicts = Estate(snapshot), verdicts_in(state)
+        advised, accepted = ledger_for(estate, verdicts, pricer)
+        ledger = {"all that is advised": advised, "accepted, still to be done": accepted}
+        return ledger, progress_for(estate, verdicts), estate.currency

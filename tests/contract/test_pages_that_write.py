@@ -13,12 +13,14 @@ import pytest
 from dashboard.app import create_app, render
 from dashboard.page import Page
 from dashboard.pages import PAGES
+from dashboard.planning import choices_about, ledger_for
 from dashboard.published import Published, follow
 from dashboard.scenarios import KINDS, query_of, scenario_from
 from dashboard.simulation import simulation_of
+from dashboard.verdicts import verdicts_in
 from dashboard.writing import keep_scenario, keep_verdict, remove_scenario
 from data.app_state import AppState
-from data.choice import Verdict
+from data.choice import Choice, Verdict
 from data.errors import ConfigError, HeadroomError, UnknownName
 from models.elasticity import Elasticity, Form
 from models.relation_frames import relation_rows
@@ -160,6 +162,30 @@ def test_a_verdict_is_kept_with_what_was_advised(desk: Published) -> None:
         with pytest.raises(ValueError, match=r"needs a|not a valid"):
             keep_verdict(desk, *words, "", "", NOW)
     assert len(desk.state.history()) == 1
+
+
+def test_what_was_accepted_before_the_advice_changed_is_not_still_to_be_done(desk: Published) -> None:
+    assert desk.state is not None
+    estate, pricer = desk.estate(), simulation_of(desk.estate()).pricer
+    desk.state.choose(Choice("web-1", Verdict.ACCEPT, "stop", NOW))  # today it is told to be smaller
+    advised, accepted = ledger_for(estate, verdicts_in(desk.state), pricer)
+    assert (advised.effective > 0, accepted.changes, accepted.effective) == (True, 0, 0)
+    keep_verdict(desk, "web-1", "accept", "", "", NOW)
+    advised, accepted = ledger_for(estate, verdicts_in(desk.state), pricer)
+    assert (accepted.changes, accepted.effective) == (1, 170) and advised.effective >= 170
+    assert "Accepted, still to be done1" in page_text(desk, "/costs")
+
+
+def test_taking_back_means_todays_advice_and_else_the_last_word(desk: Published) -> None:
+    assert desk.state is not None
+    stop = Choice("web-1", Verdict.ACCEPT, "stop", NOW)
+    desk.state.choose(stop)
+    keep_verdict(desk, "web-1", "dismiss", "no", "", NOW)
+    for left in ([stop], []):
+        known = verdicts_in(desk.state)
+        for choice in choices_about(desk.estate(), "web-1", Verdict.WITHDRAW, NOW, known=known):
+            desk.state.choose(choice)
+        assert list(verdicts_in(desk.state).of_resource.get("web-1", ())) == left
 
 
 def test_nothing_is_written_where_nothing_is_kept(learned: Path) -> None:

@@ -15,6 +15,7 @@ from data.snapshot import Snapshot
 from headroom.jobs.publish import publish
 from headroom.settings import DecideSettings, ForecastSettings
 from models.realised import Progress
+from models.verdicts import Verdicts
 from tests.hourly_run import MONDAY, hourly_run, inventory
 
 DAYS = 28
@@ -54,6 +55,6 @@ def test_a_nightly_batch_is_no_shortage_after_a_resize(
         "a", Verdict.ACCEPT, "resize_type", CHANGED - timedelta(days=2), from_type="large", to_type="small"
     )
     with Snapshot.open(run.settings.published) as snapshot:
-        (found,) = progress_for(Estate(snapshot), {"a": choice})
+        (found,) = progress_for(Estate(snapshot), Verdicts.of([choice]))
     assert found.progress is Progress.APPLIED and found.since == CHANGED
     assert found.breach_after == pytest.approx(too_small)

@@ -15,6 +15,7 @@ from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA
 from data.plan import Plan
 from models.decision_frames import FINDING_SCHEMA, RECOMMENDATION_SCHEMA, RESOURCE_COST_SCHEMA
 from models.proposals import plan_of
+from models.verdicts import Verdicts
 
 TODAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -74,7 +75,8 @@ def plan(
     services = pl.DataFrame(
         [{"service": f"tier-{tier}", "tier": tier} for tier in (1, 2, 3)], schema=SERVICE_SCHEMA
     )
-    return plan_of(advised, findings, costs, resources, services, choices or {}, TODAY, **limits)  # type: ignore[arg-type]
+    verdicts = Verdicts.of((choices or {}).values())
+    return plan_of(advised, findings, costs, resources, services, verdicts, TODAY, **limits)  # type: ignore[arg-type]
 
 
 def choice(resource: str, verdict: Verdict, action: str, until: date | None = None) -> Choice:
