@@ -16,6 +16,7 @@ from data.on_premises import OnPremisesModel
 from data.panel import Panel
 from data.prices import PriceCatalog
 from data.reach import Reach
+from data.series import STOCKS
 from headroom.jobs.forecast import service_of, subjects
 from headroom.jobs.run import Run
 from headroom.jobs.sizes import by_metric, hours_that_count, sizes_of, stated_capacities
@@ -63,7 +64,12 @@ def decide(run: Run) -> str:
             if not run.store.frame("forecast_count").item():
                 raise StoreUnavailable("nothing was forecast yet; `headroom forecast` does it")
             leads, service_leads = _leads(run.settings, resources), _service_leads(run, resources)
-            own = _exhaustions(run, days.resources, reach["resource"], leads)
+            own = [
+                one
+                for one in _exhaustions(run, days.resources, reach["resource"], leads)
+                # Daily peaks know no hours: nobody knows when those that count run out.
+                if one.key.metric in STOCKS or one.key.subject not in counted
+            ]
             of_services = _exhaustions(run, days.services.panel, reach["service"], service_leads)
             start = days.resources.end.date()
             run.store.replace(

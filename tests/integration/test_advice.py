@@ -309,6 +309,7 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
     shutil.copytree(fleet.root, copy)
     with Snapshot.open(fleet.published) as snapshot:
         before = snapshot.table("metric_findings")
+        dated = snapshot.table("exhaustion")
         workloads = snapshot.frame("resources_now").filter(pl.col("kind") == "workload")
         machine = (
             before.filter((pl.col("metric") == "cpu") & pl.col("resource").str.contains("-vm-"))
@@ -336,8 +337,12 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
     with Snapshot.open(settings.published) as snapshot:
         after = snapshot.table("metric_findings")
         advised = snapshot.table("recommendations")
+        still_dated = snapshot.table("exhaustion")
     mine = (pl.col("resource") == machine) & (pl.col("metric") == "cpu")
     assert after.filter(mine)["demand_peak"].item() < before.filter(mine)["demand_peak"].item()
+    its_dates = (pl.col("subject") == machine) & pl.col("metric").is_in(["cpu", "memory", "storage"])
+    assert {"cpu", "memory"} <= set(dated.filter(its_dates)["metric"])
+    assert set(still_dated.filter(its_dates)["metric"]) <= {"storage"}, "daily peaks know no hours"
     replicas = {row["resource"]: int(json.loads(row["labels"])["replicas"]) for row in workloads.to_dicts()}
     sized = after.filter(pl.col("resource").is_in(list(replicas)) & (pl.col("metric") == "cpu"))
     for name, target in sized.select("resource", "size_target").drop_nulls().iter_rows():
