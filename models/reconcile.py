@@ -24,6 +24,8 @@ from models.forecaster import Forecaster
 
 METHODS = ("bottom_up", "top_down", "weighted")
 _MEDIAN = (0.5,)
+_WIDEST = 2.0
+"""A band becomes at most so many times as wide by agreeing, and at least the inverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def reconcile(
     """Resources and services whose medians agree, each by the method that did best for its metric.
 
     A service with a member that has no forecast at all is left as it is, and so are its members. Bands are
-    scaled with their medians, so nothing crosses and nothing turns negative.
+    scaled with their medians, at most to twice or half of their width, so nothing crosses and nothing turns
+    negative.
 
     Raises ValueError when the two forecasts differ in start, horizon or levels.
     """
@@ -180,14 +183,16 @@ def _fitted(members: FloatArray, total: FloatArray) -> FloatArray:
 
 
 def _moved(made: Forecast, before: FloatArray, after: FloatArray) -> Forecast:
-    """The forecast with its median at `after`: scaled where the median is positive, shifted elsewhere."""
+    """The forecast with its median at `after`: scaled where the median is positive, shifted elsewhere.
+
+    A median near nothing that gets a share of the gap is many times what it was, and its band must not be.
+    """
     changed = before != after
     if not changed.any():
         return made
-    positive = before > 1e-12
-    factor = np.where(positive, after / np.where(positive, before, 1.0), 1.0)
-    shift = np.where(positive, 0.0, after - before)
-    moved = made.quantiles * factor[:, :, None] + shift[:, :, None]
+    factor = np.where(before > 1e-12, after / np.where(before > 1e-12, before, 1.0), 1.0)
+    spread = (made.quantiles - before[:, :, None]) * np.clip(factor, 1 / _WIDEST, _WIDEST)[:, :, None]
+    moved = after[:, :, None] + spread
     moved = np.where(made.quantiles.min((1, 2), keepdims=True) >= 0, np.maximum(moved, 0), moved)
     return replace(made, quantiles=np.where(changed[:, :, None], moved, made.quantiles), paths=None)
 

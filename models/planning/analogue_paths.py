@@ -61,7 +61,7 @@ class Analogues:
         slope = np.nansum(pieces * day, (1, 2)) / np.maximum((known * day**2).sum((1, 2)), 1)
         pieces -= slope[:, None, None] * day
         scale = np.nanmean(np.abs(pieces[:, :, :28]), (1, 2)).astype(float)
-        usual = 1e-9 * np.abs(demand).mean(1) + 1e-300
+        usual = 1e-9 * np.abs(demand).mean(1) + 1e-30  # of float32: 0 / 0 would spoil whoever draws from it
         scale = np.maximum(scale, usual)
         pieces /= scale[:, None, None].astype(np.float32)
         long = t - origins >= least

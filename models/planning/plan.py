@@ -281,7 +281,10 @@ def _chunks(
             own[teachers],
         )
         for length in np.unique(lengths[same]):
-            teachers = same[prepared.days[same] >= length][:_POOL]
+            teachers = same[prepared.days[same] >= length]
+            # What moved only before that stretch is constant in it, and has nothing to teach.
+            stretches = prepared.filled[teachers, -length:]
+            teachers = teachers[stretches.max(1) > stretches.min(1)][:_POOL]
             mixture = Mixture.fit(prepared.filled[teachers, -length:] / scale[teachers, None], horizon, stock)
             for rows in _cut(same[lengths[same] == length]):
                 demand = prepared.filled[rows, -length:] / scale[rows, None]

@@ -114,6 +114,27 @@ def test_a_bad_series_leaves_the_others_alone() -> None:
     assert set(spoiled.refusals) == {3}
 
 
+def test_a_series_that_has_stopped_leaves_younger_ones_alone() -> None:
+    history = fleet(4, 400)
+    demand = history.demand.copy()
+    demand[0, 100:] = 0.0  # nothing but zeros in the stretch that the young one is computed on
+    demand[1, :-60] = np.nan
+    forecast = plan(Panel.of(history.keys, history.start, DAY, demand), 30, LEVELS, samples=50, seed=1)
+    assert not forecast.refusals
+    assert np.isfinite(forecast.quantiles).all()
+    assert forecast.paths is not None and np.isfinite(forecast.paths).all()
+
+
+@pytest.mark.parametrize("days", [1, 7, 13, 40, 48, 49, 364, 365, 366, 391, 392, 393])
+@pytest.mark.parametrize("horizon", [1, 365, 800])
+def test_any_length_and_horizon_has_an_answer(days: int, horizon: int) -> None:
+    history = fleet(3, days)
+    forecast = plan(history, horizon, LEVELS, samples=20, seed=1)
+    assert np.isfinite(forecast.quantiles).all()
+    assert (np.diff(forecast.quantiles, axis=2) >= 0).all()
+    assert bool(forecast.refusals) == (days < 48)
+
+
 def test_gaps_and_late_starts_are_planned() -> None:
     history = fleet(6, 200)
     demand = history.demand.copy()

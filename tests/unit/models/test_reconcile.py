@@ -82,6 +82,26 @@ def test_medians_agree_and_nothing_turns_negative(
         assert (np.diff(made.quantiles, axis=2) >= 0).all()
 
 
+def test_a_median_near_nothing_takes_its_share_and_not_its_band_with_it() -> None:
+    keys = tuple(SeriesKey(f"r{i}", "cpu") for i in range(2))
+    bands = np.array([[[0.0, 0.001, 5.0]], [[0.0, 1e-6, 4.0]]])
+    resources = Forecast(keys, MONDAY, DAY, LEVELS, bands, ("test",) * 2)
+    services = forecast(np.array([[3.0]]), names="s")
+    hierarchy = tree(resources, services, {"r0": "s0", "r1": "s0"})
+    known = Experience({"": "weighted"}, {}, np.ones(2), np.ones(1))
+    lower, upper = reconcile(resources, services, hierarchy, known)
+    assert lower.at(0.5).sum() == pytest.approx(upper.at(0.5)[0, 0])
+    assert lower.quantiles[:, 0, 2] == pytest.approx(lower.at(0.5)[:, 0] + 2 * bands[:, 0, 2], rel=1e-3)
+
+
+def test_a_median_that_gives_way_altogether_stays_in_doubt() -> None:
+    resources, services = forecast(np.array([[4.0], [4.0]])), forecast(np.array([[0.008]]), names="s")
+    hierarchy = tree(resources, services, {"r0": "s0", "r1": "s0"})
+    known = Experience({"": "top_down"}, {}, np.ones(2), np.ones(1))
+    lower, _ = reconcile(resources, services, hierarchy, known)
+    assert lower.quantiles[0, 0] == pytest.approx([0.0, 0.004, 0.404])
+
+
 def test_a_member_without_any_forecast_leaves_its_service_alone() -> None:
     medians = np.array([[10.0], [np.nan], [5.0]])
     resources, services = forecast(medians), forecast(np.array([[60.0], [7.0]]), names="s")
