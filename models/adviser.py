@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from data.decision import Action, Finding
+from data.exhaustion import day_of
 from data.money import amount
 from data.recommendation import Recommendation
 from models.case import Case
@@ -30,7 +31,18 @@ class Adviser:
     policy: str
     """Name of the policy that made the sizes."""
     as_of: date
-    """The day from which days to order by are counted."""
+    """Today: nothing is to be ordered before."""
+    ahead_from: date | None = None
+    """First day of the forecast, from which days ahead are counted; None = today. A forecast may be of
+    yesterday: its dates stay what they were."""
+
+    def day(self, ahead: int) -> date:
+        """The day that so many days ahead name."""
+        return day_of(self.as_of if self.ahead_from is None else self.ahead_from, ahead)
+
+    def order_by(self, ahead: int) -> date:
+        """The day to order by; today where it has passed."""
+        return max(self.as_of, self.day(ahead))
 
     def advise(
         self,

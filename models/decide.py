@@ -115,7 +115,10 @@ def decide(inputs: DecisionInputs) -> Decisions:
     measured = _usages(inputs)
     estate = read_estate(inputs.resources, inputs.services, inputs.as_of, measured)
     pricer = Pricer(inputs.catalog, inputs.costs.on_premises, inputs.costs.exchange)
-    adviser = Adviser(pricer, options, inputs.policy, inputs.as_of.date())
+    ahead_from = min(
+        (reach.start.date() for reach in inputs.reach if reach.keys), default=inputs.as_of.date()
+    )
+    adviser = Adviser(pricer, options, inputs.policy, inputs.as_of.date(), ahead_from)
     sizes: dict[str, dict[str, Size | Refusal]] = {}
     for metric, answers in inputs.sizes.items():
         for key, answer in zip(inputs.hourly[metric].keys, answers, strict=True):
@@ -147,7 +150,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
             caps.get(resource.name, {}),
         )
         metrics = [
-            judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options, adviser.as_of)
+            judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options, ahead_from)
             for m, u in sorted(used.items())
         ]
         size = None if _is_urgent(metrics) else smaller(case, pricer, options)

@@ -30,10 +30,10 @@ def judge_metric(
     size: Size | Refusal | None,
     runs_out: Exhaustion | None,
     options: FindingOptions,
-    as_of: date,
+    ahead_from: date,
 ) -> MetricFinding:
-    """The finding on one metric of one resource; `as_of` turns days ahead into dates."""
-    status, reason, because = _judge(resource, used, size, runs_out, options, as_of)
+    """The finding on one metric of one resource; days ahead are counted from `ahead_from`."""
+    status, reason, because = _judge(resource, used, size, runs_out, options, ahead_from)
     return MetricFinding(
         used.resource,
         used.metric,
@@ -139,7 +139,7 @@ def _judge(
     size: Size | Refusal | None,
     runs_out: Exhaustion | None,
     options: FindingOptions,
-    as_of: date,
+    ahead_from: date,
 ) -> tuple[Status, str, str]:
     unit = UNITS.get(used.metric, "")
     if used.capacity == 0:
@@ -179,7 +179,7 @@ def _judge(
             return Status.UNDER_PROVISIONED, "saturated", text
         text = f"{seen}, at the limit on {used.hot_days} days"
         return Status.UNDER_PROVISIONED, "peaks_at_capacity", text
-    risk = _risk(resource, used, runs_out, options, as_of)
+    risk = _risk(resource, used, runs_out, options, ahead_from)
     if risk is not None:
         return Status.AT_RISK, *risk
     if is_quiet(used, options):
@@ -203,7 +203,7 @@ def _is_under(resource: Resource, used: Usage, options: FindingOptions) -> bool:
 
 
 def _risk(
-    resource: Resource, used: Usage, runs_out: Exhaustion | None, options: FindingOptions, as_of: date
+    resource: Resource, used: Usage, runs_out: Exhaustion | None, options: FindingOptions, ahead_from: date
 ) -> tuple[str, str] | None:
     """Reason and sentence where demand is about to reach usable capacity, or goes above it now and then."""
     unit = UNITS.get(used.metric, "")
@@ -225,7 +225,7 @@ def _risk(
         chance = runs_out.p90 if runs_out.p90 is not None else options.risk_chance
         text = f"{used.metric} reaches {usable_text} within 90 days with {_percent(chance)} probability"
         if runs_out.days_mid is not None:
-            text += f", about {_day(day_of(as_of, runs_out.days_mid))}"
+            text += f", about {_day(day_of(ahead_from, runs_out.days_mid))}"
         return "runs_out", text
     return None
 

@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 
 from data.decision import Finding, Size, Status
-from data.exhaustion import day_of
 from data.recommendation import Recommendation
 from data.series import STOCKS, Metric
 from models.adviser import Adviser
@@ -40,7 +39,7 @@ def larger(case: Case, finding: Finding, adviser: Adviser) -> Recommendation | N
         if (e := case.exhaustions.get(m)) is not None and e.order_by_days is not None
     ]
     wait = min(order, default=0) if finding.status is Status.AT_RISK else 0
-    by = max(adviser.as_of, day_of(adviser.as_of, wait))
+    by = adviser.order_by(wait)
     if (members := _replicas_for(case, needs)) is not None:
         return _more_replicas(case, finding, needs, members, adviser, by)
     size = fit(case.resource, held, needs, pricer)

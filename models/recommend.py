@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from data.decision import Action, Finding, Status
-from data.exhaustion import day_of
 from data.recommendation import Recommendation
 from models.adviser import Adviser
 from models.case import Case
@@ -24,10 +23,10 @@ def recommend(case: Case, finding: Finding, cheaper: Fit | None, adviser: Advise
         case Status.UNDER_PROVISIONED | Status.AT_RISK:
             if (more := larger(case, finding, adviser)) is not None:
                 return more
-    return adviser.keep(case, finding, by=_order_by(case, adviser.as_of))
+    return adviser.keep(case, finding, by=_order_by(case, adviser))
 
 
-def _order_by(case: Case, as_of: date) -> date | None:
+def _order_by(case: Case, adviser: Adviser) -> date | None:
     """The last day to order for what runs out later than the risk window; None where no day is named."""
     order = [e.order_by_days for e in case.exhaustions.values() if e.order_by_days is not None]
-    return max(as_of, day_of(as_of, min(order))) if case.is_dated and order else None
+    return adviser.order_by(min(order)) if case.is_dated and order else None

@@ -11,6 +11,7 @@ import pytest
 from data.exhaustion import Exhaustion, ExhaustionState, day_of
 from data.frames import RESOURCE_SCHEMA
 from data.panel import HOUR, Panel
+from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.recommendation import Recommendation
 from data.series import SeriesKey
 from headroom.jobs.tables import exhaustion_rows
@@ -28,14 +29,16 @@ def runs_out(mid: int, order: int, p90: float = 0.9) -> Exhaustion:
     )  # fmt: skip
 
 
-def decided(ahead: Exhaustion) -> Decisions:
+def decided(ahead: Exhaustion, reach: tuple[Reach, ...] = ()) -> Decisions:
     demand = np.full((1, HOURS), 600.0)
     storage = Panel.of(
         [ahead.key], MORNING - HOURS * HOUR, HOUR, demand, capacity=np.full((1, HOURS), 1000.0)
     )
     row = {"resource": "disk", "kind": "volume", "provider": "on_premises", "site": "here"}
     listed = pl.DataFrame([row], schema=RESOURCE_SCHEMA)
-    return decide(DecisionInputs(MORNING, {"storage": storage}, exhaustions=[ahead], resources=listed))
+    return decide(
+        DecisionInputs(MORNING, {"storage": storage}, exhaustions=[ahead], reach=reach, resources=listed)
+    )
 
 
 def told(ahead: Exhaustion) -> tuple[dict[str, date | None], str, Recommendation]:
@@ -67,3 +70,15 @@ def test_what_should_have_been_ordered_by_now_is_ordered_today(order: int) -> No
     row, _, advice = told(runs_out(mid=60, order=order))
     assert advice.buy_by == MORNING.date()
     assert row["order_by"] == MORNING.date() + timedelta(days=order - 1)
+
+
+def test_dates_of_yesterdays_forecast_stay_what_they_were() -> None:
+    """Hours come in and are decided on before the next forecast is made."""
+    ahead = runs_out(mid=60, order=10)
+    amounts = np.full((1, len(REACH_DAYS), len(REACH_LEVELS)), 700.0)
+    reach = Reach((ahead.key,), MORNING - timedelta(days=3, hours=8), REACH_DAYS, REACH_LEVELS, amounts)
+    decisions = decided(ahead, reach=(reach,))
+    assert decisions.findings[0].because.endswith("about 30 Apr 2026")
+    assert decisions.recommendations[0].buy_by == date(2026, 3, 11)
+    overdue = decided(runs_out(mid=60, order=2), reach=(reach,))
+    assert overdue.recommendations[0].buy_by == MORNING.date(), "3 March has passed"
