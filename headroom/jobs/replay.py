@@ -11,11 +11,10 @@ import numpy as np
 import polars as pl
 
 from data.errors import ConfigError, StoreUnavailable, UnknownName
-from data.panel import Panel
 from data.prices import PriceCatalog
 from data.series import Metric
 from headroom.jobs.decide import prices
-from headroom.jobs.replayed_hours import Fleet, ReplayRequest, fleet_of, history_of
+from headroom.jobs.replayed_hours import Fleet, ReplayedHours, ReplayRequest, fleet_of, history_of
 from headroom.jobs.run import Run
 from models.estate import DEFAULT_TIER
 from models.proposals import TIER_WEIGHTS
@@ -128,7 +127,8 @@ def _replay_metric(
     tell: Callable[[int], None],
 ) -> _Replayed:
     """Raises StoreUnavailable where there is nothing, or too little, to replay."""
-    history, start_day = history_of(run, request, metric, fleet)
+    hours = history_of(run, request, metric, fleet)
+    history = hours.history
     tier_of = [fleet.tiers.get(key.subject, DEFAULT_TIER) for key in history.keys]
     targets = request.targets or (run.settings.decide.target_breach, *OUR_TARGETS)
     tables: list[pl.DataFrame] = []
@@ -137,17 +137,18 @@ def _replay_metric(
             scores = replay(
                 history,
                 {name: POLICIES[name]()},
-                start_day=start_day,
+                start_day=hours.start_day,
                 hold_days=request.hold_days,
                 targets=sorted(set(targets), reverse=True),
                 hard=_hard(metric),
                 weight=np.array([TIER_WEIGHTS.get(tier, 1.0) for tier in tier_of]),
                 tiers=[str(tier) for tier in tier_of],
                 candidates=candidates,
+                counted_share=hours.counted_share,
             )
         except ValueError as error:
             raise StoreUnavailable(f"{metric}: {error}") from error
-        tables.append(_rows(scores, history, metric, request, start_day))
+        tables.append(_rows(scores, hours, metric, request))
         tell(len(tables))
     table = pl.concat(tables)
     if not table["entity_windows"].sum():
@@ -155,7 +156,7 @@ def _replay_metric(
             f"{metric}: no resource has a known capacity and a day of hours after the start,"
             " so there is nothing to compare sizes with"
         )
-    rules = _rules(history, metric, request, start_day, [str(t) for t in tier_of]) if compared else None
+    rules = _rules(hours, metric, request, [str(t) for t in tier_of]) if compared else None
     return _Replayed(len(history), table, rules)
 
 
@@ -205,12 +206,15 @@ def catalog_sizes(catalog: PriceCatalog, metric: str) -> list[float]:
     raise ConfigError(f"instance types have cpu and memory; {metric} is replayed without --catalog")
 
 
-def _rules(
-    history: Panel, metric: str, request: ReplayRequest, start_day: int, tiers: Sequence[str]
-) -> pl.DataFrame:
+def _rules(hours: ReplayedHours, metric: str, request: ReplayRequest, tiers: Sequence[str]) -> pl.DataFrame:
     """Rows of `replay_rules`: what the policies are compared with, chosen after the fact."""
     found = best_rules(
-        history, start_day=start_day, hold_days=request.hold_days, hard=_hard(metric), tiers=tiers
+        hours.history,
+        start_day=hours.start_day,
+        hold_days=request.hold_days,
+        hard=_hard(metric),
+        tiers=tiers,
+        counted_share=hours.counted_share,
     )
     return found.with_columns(_tier(found), metric=pl.lit(metric), hold_days=pl.lit(request.hold_days))
 
@@ -226,17 +230,15 @@ def _tier(scores: pl.DataFrame) -> pl.Series:
     return scores.select(pl.when(named != ALL_TIERS).then(named).cast(pl.Int32))["tier"]
 
 
-def _rows(
-    scores: pl.DataFrame, history: Panel, metric: str, request: ReplayRequest, start_day: int
-) -> pl.DataFrame:
+def _rows(scores: pl.DataFrame, hours: ReplayedHours, metric: str, request: ReplayRequest) -> pl.DataFrame:
     return (
         scores.with_columns(
             _tier(scores),
             metric=pl.lit(metric),
             hold_days=pl.lit(request.hold_days),
             sizes=pl.lit(request.sizes),
-            starts_at=pl.lit(history.start + timedelta(days=start_day)),
-            ends_at=pl.lit(history.end),
+            starts_at=pl.lit(hours.history.start + timedelta(days=hours.start_day)),
+            ends_at=pl.lit(hours.history.end),
         )
         .select(pl.col(name).cast(kind) for name, kind in REPLAY_SCHEMA.items())
         .with_columns(pl.col(pl.Float64).fill_nan(None))

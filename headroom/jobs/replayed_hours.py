@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from data.errors import StoreUnavailable, UnknownName
-from data.panel import Panel
-from data.series import Metric, Window
+from data.panel import FloatArray, Panel
+from data.series import STOCKS, Metric, Window
 from headroom.jobs.run import Run
 from headroom.jobs.sizes import hours_that_count
 from models.counted_hours import only_counted
@@ -92,8 +92,20 @@ def fleet_of(run: Run, request: ReplayRequest) -> Fleet:
     )
 
 
-def history_of(run: Run, request: ReplayRequest, metric: str, fleet: Fleet) -> tuple[Panel, int]:
-    """Hours of one metric from the first reported one on, and the day the replay starts.
+@dataclass(frozen=True, slots=True)
+class ReplayedHours:
+    """The hours of one metric that are replayed."""
+
+    history: Panel
+    """Hours that do not count are unreported."""
+    start_day: int
+    """First day on which sizes are made."""
+    counted_share: FloatArray
+    """(n,) share of each one's hours that count."""
+
+
+def history_of(run: Run, request: ReplayRequest, metric: str, fleet: Fleet) -> ReplayedHours:
+    """From the first reported hour on.
 
     As for the advice, hours that do not count are unreported.
 
@@ -115,7 +127,11 @@ def history_of(run: Run, request: ReplayRequest, metric: str, fleet: Fleet) -> t
         raise StoreUnavailable(f"{metric}: nothing measured of what is to be replayed")
     history = history.between(int(heard[0]), history.slots)
     counted, _ = hours_that_count(run, history, fleet.resources, fleet.services)
-    history = only_counted(history, counted)
-    if request.start_day is not None:
-        return history, request.start_day
-    return history, max(LEAST_BEFORE, history.slots // 24 - days)
+    share = np.ones(len(history))
+    for row, key in enumerate(history.keys):
+        if key.subject in counted and key.metric not in STOCKS:
+            share[row] = counted[key.subject].mean()
+    start_day = request.start_day
+    if start_day is None:
+        start_day = max(LEAST_BEFORE, history.slots // 24 - days)
+    return ReplayedHours(only_counted(history, counted), start_day, share)

@@ -36,6 +36,7 @@ def replay(
     candidates: Sequence[float] | None = None,
     at_most: FloatArray | None = None,
     forecast: Callable[[Panel], Forecast] | None = None,
+    counted_share: FloatArray | None = None,
 ) -> pl.DataFrame:
     """Replays policies over an hourly history of one metric.
 
@@ -53,6 +54,7 @@ def replay(
             force unless another one pays; others take the smallest that is large enough.
         at_most: (n,) the most each can be given where it runs, NaN = no limit; holds for every policy.
         forecast: makes the forecast that policies may read, from the history up to the cutoff.
+        counted_share: (n,) share of each one's hours that count, the others being unreported; None = all.
 
     Returns:
         A row per policy, target and tier: policy, target_breach, tier, and the fields of Score.
@@ -61,7 +63,7 @@ def replay(
     """
     if history.step != HOUR:
         raise ValueError(f"a replay reads hours, not steps of {history.step}")
-    windows = holds(history, start_day, hold_days, every_days)
+    windows = holds(history, start_day, hold_days, every_days, counted_share=counted_share)
     forecasts = {w.cutoff: forecast(history.until(w.cutoff)) if forecast else None for w in windows}
     offered = None if candidates is None else np.sort(np.asarray(candidates, float))
     groups = groups_of(tiers, len(history))

@@ -31,6 +31,7 @@ def best_rules(
     hold_days: int = 7,
     hard: bool = False,
     tiers: Sequence[str] | None = None,
+    counted_share: FloatArray | None = None,
     windows: Sequence[int | None] = RULE_WINDOWS,
     levels: Sequence[float] = RULE_LEVELS,
     margins: Sequence[float] = RULE_MARGINS,
@@ -42,6 +43,7 @@ def best_rules(
 
     Args:
         tiers: (n,) a name per series.
+        counted_share: as for `replay`.
 
     Returns:
         A row per tier and rule, fewest breached hours first: tier, window_days (null = all that was
@@ -49,7 +51,7 @@ def best_rules(
 
     Raises ValueError where the history is too short.
     """
-    ahead = holds(history, start_day, hold_days)
+    ahead = holds(history, start_day, hold_days, counted_share=counted_share)
     grown = 1 + np.asarray(margins, float)
     groups = groups_of(tiers, len(history))
     shape = (len(groups), len(windows), len(levels), len(grown))

@@ -12,7 +12,8 @@ from data.panel import FloatArray, Panel
 from models.sizing.observed import highest
 
 LEAST_FUTURE_HOURS = 24
-"""A window with fewer reported hours after its beginning is left out."""
+"""A window with fewer reported hours after its beginning is left out; where only some hours of a week count,
+with fewer than that share of them."""
 
 LEAST_SHARE = 0.01
 """No size counts as less than this share of what is provisioned."""
@@ -32,35 +33,48 @@ class Hold:
     """(n,) largest capacity of the 24 hours before; NaN or 0 = none."""
     future: FloatArray
     """(n, hours) hourly peaks while the sizes are in force."""
+    least_hours: FloatArray | float = LEAST_FUTURE_HOURS
+    """Reported hours it takes to count, of all or of (n,) each."""
 
     @property
     def scored(self) -> NDArray[np.bool_]:
         """(n,) something is provisioned and enough was reported."""
-        heard = (~np.isnan(self.future)).sum(axis=1) >= LEAST_FUTURE_HOURS
+        heard = (~np.isnan(self.future)).sum(axis=1) >= self.least_hours
         counted: NDArray[np.bool_] = heard & (self.provisioned > 0)
         return counted
 
 
 def holds(
-    history: Panel, start_day: int, hold_days: int, every_days: int | None = None, *, whole: bool = False
+    history: Panel,
+    start_day: int,
+    hold_days: int,
+    every_days: int | None = None,
+    *,
+    whole: bool = False,
+    counted_share: FloatArray | None = None,
 ) -> list[Hold]:
     """The windows of a rolling origin: from `start_day`, one every `every_days` (the hold's length by
     default).
 
     The last one may be cut short by the end of the history, unless only `whole` ones are wanted.
 
+    Args:
+        counted_share: (n,) share of the hours that count, the others being unreported; None = all count.
+
     Raises ValueError where there is none.
     """
     every = hold_days if every_days is None else every_days
     if min(start_day, hold_days, every) < 1:
         raise ValueError("start, hold and spacing of a replay are at least one day")
+    share = 1.0 if counted_share is None else counted_share
+    least = np.maximum(LEAST_FUTURE_HOURS * np.asarray(share, float), 1.0)
     found = []
     for day in range(start_day, history.slots // 24 + 1, every):
         cutoff, end = 24 * day, min(24 * (day + hold_days), history.slots)
         if end - cutoff < (24 * hold_days if whole else LEAST_FUTURE_HOURS):
             break
         provisioned = highest(history.capacity[:, cutoff - 24 : cutoff])
-        found.append(Hold(cutoff, end, provisioned, history.peak[:, cutoff:end]))
+        found.append(Hold(cutoff, end, provisioned, history.peak[:, cutoff:end], least))
     if not found:
         raise ValueError(
             f"a replay from day {start_day} needs at least {start_day + 1} days of history,"

@@ -128,6 +128,17 @@ def test_only_hours_that_count_are_replayed(tmp_path: Path, zone: str, counts: b
         assert (table["allocated"].max() > 0.5) == counts  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("label", "windows"), [("Sat 09-12", 4), ("Sun 03-04", 4), ("business", 4)])
+def test_few_hours_a_week_are_replayed_too(tmp_path: Path, label: str, windows: int) -> None:
+    known = inventory([{"resource": "a", "labels": f'{{"hours": "{label}"}}'}])
+    gone = hours(42)
+    gone[-7 * 24 :] = np.nan
+    with hourly_run(tmp_path, {("a", "cpu"): hours(42), ("b", "cpu"): gone}, known) as run:
+        table = replay_history(run, ReplayRequest(("cpu",), policies=FEW))
+        # Of b, whose hours all count, the last week is missing.
+        assert scored(table) == {"cpu": windows + 3}
+
+
 @pytest.mark.parametrize(("history", "holds"), [(50, {7}), (80, {7, LONG_HOLD})])
 def test_long_holds_are_replayed_where_two_of_them_fit(tmp_path: Path, history: int, holds: set[int]) -> None:
     with hourly_run(
