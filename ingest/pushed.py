@@ -128,7 +128,8 @@ class Pushed:
                         batch.samples.filter(inside), batch.rejected, batch.rows_read, batch.inventory
                     )
         except OSError as error:
-            raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
+            which = error.filename or folder
+            raise SourceError(f"{which}: cannot be read: {error.strerror or error}") from error
 
     def loaded(self, batch: Batch) -> None:
         """Notes that the batch is in the store, and removes its segments.
@@ -164,7 +165,6 @@ class Pushed:
         synced(folder)
         remove([*batch.used, *leftover])
         if batch.received is not None:
-            # A receiver's clock that ran ahead for a moment must not make all of it look old.
             archive.tidy(kept, min(batch.received, datetime.now(UTC)), length_of_time(self.keep))
 
     def _batches(self, waiting: list[Path], state: _State) -> Iterator[PushedBatch]:
@@ -199,7 +199,10 @@ class Pushed:
         rejected: list[pl.DataFrame],
         seen: int,
     ) -> PushedBatch:
-        state, whole_since = before.readings, before.whole_since or received
+        # A receiver's clock that ran ahead for a moment must not make all of it look old.
+        at = min(received, datetime.now(UTC))
+        state, whole_since = before.readings, before.whole_since or at
+        horizon = at - length_of_time(self.keep)
         step, lateness = length_of_time(self.step), length_of_time(self.lateness)
         fresh, ahead = _split(fresh, pl.col("ts") <= received + AHEAD)
         bounds = _bounds(state, step, lateness)
@@ -215,7 +218,7 @@ class Pushed:
             return pl.concat([kept, state.filter(inside), fresh.filter(inside)])
 
         # Of the others of their time, not all are kept: they are forgotten, or came before anything was.
-        alone, late = _split(late, pl.col("ts") < max(received - length_of_time(self.keep), whole_since))
+        alone, late = _split(late, pl.col("ts") < max(horizon, whole_since))
         few = incomplete(alone, around, state, step)
         alone, late = alone.filter(few), pl.concat([late, alone.filter(~few)])
         known = pl.concat([state, late, fresh])
@@ -224,7 +227,7 @@ class Pushed:
         samples = self._settled(samples_of(known, step, longest_gap), known, bounds, received)
         if late.height:
             samples = pl.concat([late_samples(late, around, bounds, step, longest_gap), samples])
-        forgotten, unkept = _split(alone, pl.col("ts") < received - length_of_time(self.keep))
+        forgotten, unkept = _split(alone, pl.col("ts") < horizon)
         problems = [
             *rejected,
             _as_rejected(ahead, "its time is more than an hour after it was received; is a clock wrong?"),
@@ -238,7 +241,7 @@ class Pushed:
             pl.concat(problems),
             seen,
             state=_kept(
-                known, _without_forgotten(_bounds(known, step, lateness), fresh, received), longest_gap + step
+                known, _without_forgotten(_bounds(known, step, lateness), fresh, at), longest_gap + step
             ),
             readings=pl.concat([late, fresh]),
             received=received,

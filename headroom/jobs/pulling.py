@@ -235,7 +235,8 @@ class Pull:
             further = [self.stated, *(stated_capacities(one.capacities) for one in summary.found)]
             known = pl.concat([*further, known.select(self.stated.columns)])
         drivers = getattr(self.source, "drivers", None) or {}
-        usable = intake(batch, now=run.now, drivers=drivers, capacities=known)
+        # What was measured while earlier sources were being loaded does not come from the future.
+        usable = intake(batch, now=run.later(), drivers=drivers, capacities=known)
         summary.read += usable.rows_read
         _count(summary.reasons, usable.rejected["reason"])
         return usable
@@ -253,7 +254,7 @@ class Pull:
         else:
             step = getattr(self.source, "step_seconds", None)
             loaded = run.store.load(
-                usable, run_id=run.run_id, source=self.name, step_seconds=step, now=run.now
+                usable, run_id=run.run_id, source=self.name, step_seconds=step, now=run.later()
             )
             if isinstance(self.source, Confirmed):
                 self.source.loaded(batch)

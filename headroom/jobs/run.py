@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from data.loading import Loaded
 from data.store import Store
@@ -43,6 +44,21 @@ class Run:
     now: datetime
     run_id: str
     steps: Steps = field(default_factory=Steps)
+    began: float = field(default_factory=time.monotonic)
+    """By the monotonic clock; `now` is the time of that moment."""
+
+    def later(self) -> datetime:
+        """`now`, and as much later as the run has gone on since."""
+        return self.now + timedelta(seconds=time.monotonic() - self.began)
+
+    def newest_sample(self) -> datetime | None:
+        """Start of the newest sample there is, but not after now.
+
+        Samples up to a day ahead are kept, since clocks differ; one such clock must not make everybody else
+        silent, nor a day that is not over count.
+        """
+        newest = self.store.newest_sample()
+        return None if newest is None else min(newest, self.now)
 
     @contextmanager
     def record(self, step: str, source: str | None = None) -> Iterator[StepReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_what_was_pushed_is_loaded_without_being_configured_and_only_once(tmp_pa
         panel = store.panel("hour", metrics=["cpu"])
     assert panel.demand[0, 0] == pytest.approx(0.5)
     assert panel.capacity[0, 0] == 2.0
+
+
+def test_what_came_while_other_sources_were_loaded_does_not_come_from_the_future(tmp_path: Path) -> None:
+    """The run began two hours ago; what was pushed since then would be lost if it were rejected."""
+    chosen = settings(tmp_path, "")
+    land(tmp_path, range(0, 7_201, 60))
+    with Store.open(chosen.store_path) as store:
+        run = Run(chosen, store, START, "1", began=time.monotonic() - 7_200)
+        (summary,) = ingest(run)
+    assert (summary.error, summary.loaded.rejected) == (None, 0)
+    assert summary.loaded.newest_sample == START + timedelta(minutes=118), "the last minute still fills"
 
 
 def test_a_source_brings_its_inventory(tmp_path: Path) -> None:

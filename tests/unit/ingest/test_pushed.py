@@ -380,6 +380,13 @@ def test_a_state_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         list(source(tmp_path).pull(None))
 
 
+def test_a_segment_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    land(tmp_path, [node_scrape(0)])
+    (tmp_path / "1.sealed").mkdir()
+    with pytest.raises(SourceError, match=r"1\.sealed: cannot be read: "):
+        list(source(tmp_path).pull(None))
+
+
 def test_nothing_waits(tmp_path: Path) -> None:
     assert list(source(tmp_path / "none").pull(None)) == []
 
