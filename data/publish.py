@@ -138,17 +138,22 @@ def _copy(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'published' ORDER BY table_name"
     ).fetchall()
     connection.execute("BEGIN")
-    for (table,) in tables:
-        if table in LEFT_OUT or table == "schema_version":
-            continue
-        order = f" ORDER BY {ORDER[table]}" if table in ORDER else ""
-        connection.execute(f"INSERT INTO published.{table} BY NAME SELECT * FROM main.{table}{order}")
-    connection.execute(
-        "INSERT INTO published.rejected BY NAME SELECT * FROM main.rejected QUALIFY row_number() OVER"
-        " (PARTITION BY source, reason ORDER BY rejected_at DESC) <= $examples",
-        {"examples": EXAMPLES},
-    )
-    connection.execute("COMMIT")
+    try:
+        for (table,) in tables:
+            if table in LEFT_OUT or table == "schema_version":
+                continue
+            order = f" ORDER BY {ORDER[table]}" if table in ORDER else ""
+            connection.execute(f"INSERT INTO published.{table} BY NAME SELECT * FROM main.{table}{order}")
+        connection.execute(
+            "INSERT INTO published.rejected BY NAME SELECT * FROM main.rejected QUALIFY row_number() OVER"
+            " (PARTITION BY source, reason ORDER BY rejected_at DESC) <= $examples",
+            {"examples": EXAMPLES},
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        # Else the store could not even note that publishing failed.
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _prune(folder: Path, keep: int, kept: Collection[str]) -> None:

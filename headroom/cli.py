@@ -6,7 +6,9 @@ Exit status: 0 done; 1 a source or the store failed; 2 settings or usage are wro
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 from rich.console import Console
@@ -28,6 +30,8 @@ from headroom.commands import (
     whatif,
 )
 
+INTERRUPTED = 130
+
 cli = typer.Typer(
     name="headroom",
     cls=Commands,
@@ -44,11 +48,28 @@ for commands in (config, sources, collect, jobs, bills, upkeep, advice, whatif, 
 
 
 def main() -> None:
-    """Runs the command line; an error a person can act on is one line, a bug keeps its traceback."""
+    """Runs the command line; an error a person can act on is one line, a bug keeps its traceback.
+
+    What fails after Ctrl-C fails because of it: a database amid a query says so in its own way.
+    """
+    interrupted = False
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    # A shell that starts something in the background has it ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, noted)
     try:
         cli()
-    except HeadroomError as error:
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if interrupted:
+            sys.exit(INTERRUPTED)
+        if not isinstance(error, HeadroomError):
+            raise
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"headroom: {error}", markup=False)
         sys.exit(2 if isinstance(error, ConfigError | UnknownName) else 1)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -120,4 +120,6 @@ def write_focus(rows: pl.DataFrame, path: Path) -> None:
     try:
         rows.write_csv(path, datetime_format="%Y-%m-%dT%H:%M:%SZ")
     except OSError as error:
-        raise ConfigError(f"--out: {path} cannot be written: {error.strerror or error}") from error
+        raise ConfigError(
+            f"--out: {path} cannot be written: {error.strerror or str(error).partition(' (os error')[0]}"
+        ) from error

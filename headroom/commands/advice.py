@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,6 +131,11 @@ def decision(
 
     if verdict not in set(Verdict):
         raise UnknownName("verdict", verdict, [str(v) for v in Verdict])
+    if until is not None:
+        try:
+            date.fromisoformat(until)
+        except ValueError as error:
+            raise ConfigError(f"--until: {until!r} is not a day; write 2027-01-15") from error
     choices = actions.choose(load(settings_file), resource, Verdict(verdict), reason=reason, until=until)
     for choice in choices:
         what = change_in_words(choice.action, choice.to_size)

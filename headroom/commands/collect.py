@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from headroom.commands.options import SettingsFile
+from headroom.commands.options import PORTS, SettingsFile
 
 
 def receive(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default from the settings.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 = any.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=PORTS, help="Port to listen on; 0 = any.")] = None,
     settings_file: SettingsFile = None,
 ) -> None:
     """Take in Prometheus remote write and OTLP/HTTP metrics, and keep them until `headroom ingest`.

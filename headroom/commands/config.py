@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from data.errors import ConfigError
+from headroom.commands.options import said
 
 
 def init(
@@ -20,10 +21,15 @@ def init(
     """
     from headroom.settings_example import example
 
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder; name the file, as in {file / 'headroom.toml'}")
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already; --force overwrites it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(example(), encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(example(), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {said(error)}") from error
     typer.echo(f"wrote {file}; name your files under [source.…] and [inventory], then `headroom run`")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from data.errors import ConfigError, UnknownName
-from headroom.commands.options import SettingsFile
+from headroom.commands.options import PORTS, SettingsFile, said
 
 EXPORTS = (
     "findings",
@@ -24,6 +24,9 @@ EXPORTS = (
     "replay_scores",
     "replay_rules",
 )
+
+SUFFIXES = (".csv", ".parquet", ".ndjson", ".jsonl")
+"""What an export can be written as, by the end of the file's name."""
 
 KEYS = frozenset(
     [
@@ -87,28 +90,33 @@ def export(
 
     if table not in EXPORTS:
         raise UnknownName("table", table, EXPORTS)
-    rows = Snapshot.open(load(settings_file).published, run_id).table(table)
+    suffix = None if out is None else out.suffix.lower()
+    if suffix is not None and suffix not in SUFFIXES:
+        raise ConfigError(f"--out: {out} must end in one of {', '.join(SUFFIXES)}")
+    with Snapshot.open(load(settings_file).published, run_id) as snapshot:
+        rows = snapshot.table(table)
     # The same conclusions are the same bytes: the database keeps no order of its own.
     rows = rows.sort([name for name in rows.columns if name in KEYS], maintain_order=True)
     if out is None:
         typer.echo(rows.write_csv(), nl=False)
         return
-    match out.suffix:
-        case ".csv":
+    try:
+        if suffix == ".csv":
             rows.write_csv(out)
-        case ".parquet":
+        elif suffix == ".parquet":
             rows.write_parquet(out)
-        case ".ndjson" | ".jsonl":
+        else:
             rows.write_ndjson(out)
-        case other:
-            raise ConfigError(f"--out: {other} files cannot be written; use .csv, .parquet or .ndjson")
+    except OSError as error:
+        raise ConfigError(f"--out: {out} cannot be written: {said(error)}") from error
     typer.echo(f"wrote {rows.height:,} rows to {out}", err=True)
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default from the settings.")] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; the next free one is taken when it is in use.")
+        int | None,
+        typer.Option(min=0, max=PORTS, help="Port; the next free one is taken when it is in use; 0 = any."),
     ] = None,
     settings_file: SettingsFile = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,13 @@ Since = Annotated[
     typer.Option(help="Only what was measured from then on: 2026-11-01 or 2026-11-01T06:00Z (UTC)."),
 ]
 Until = Annotated[str | None, typer.Option(help="Only what was measured before then (UTC).")]
+PORTS = 65535
+"""The highest port."""
+
+
+def said(error: OSError) -> str:
+    """Why a file cannot be written, in the system's words: some libraries put their own around them."""
+    return os.strerror(error.errno) if error.errno else str(error).partition(" (os error")[0]
 
 
 def moment(text: str | None, option: str) -> datetime | None:
@@ -54,8 +62,8 @@ def opened(settings_file: Path | None) -> Iterator[Run]:
     from headroom.settings import load
 
     settings = load(settings_file)
-    now = clock()
     with Store.open(settings.store_path, wait_seconds=settings.store.lock_wait_seconds) as store:
+        now = clock()  # after waiting for another writer
         yield Run(settings, store, now, new_run_id(now))
 
 

@@ -123,6 +123,20 @@ def test_status_says_what_is_stored(folder: Path) -> None:
         (("export", "findings", "--run", "20000101T000000-0000"), 2, "unknown run"),
         (("forecast-file", "nowhere.csv", "--horizon", "4", "--out", "o.csv"), 1, "nowhere.csv"),
         (("replay-file", "nowhere.csv", "--metric", "cpu", "--out", "o.csv"), 1, "nowhere.csv"),
+        (
+            ("export", "findings", "--out", "no/f.csv"),
+            2,
+            "no/f.csv cannot be written: No such file",
+        ),
+        (("export", "findings", "--out", "f"), 2, "f must end in one of .csv, .parquet, .ndjson, .jsonl"),
+        (("export-focus", "--out", "no/f.csv"), 2, "no/f.csv cannot be written: No such file"),
+        (("init", "."), 2, ". is a folder; name the file, as in headroom.toml"),
+        (("init", "headroom.toml/inner.toml"), 2, "headroom.toml/inner.toml cannot be written: "),
+        (
+            ("decision", "busy", "defer", "--until", "soon"),
+            2,
+            "--until: 'soon' is not a day",
+        ),
     ],
 )
 def test_an_error_is_one_line_that_names_the_thing(
@@ -132,6 +146,42 @@ def test_an_error_is_one_line_that_names_the_thing(
     assert done.returncode == status
     (line,) = [text for text in done.stderr.splitlines() if text]
     assert line.startswith("headroom: ") and says in line
+
+
+@pytest.mark.parametrize("command", ["serve", "receive"])
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_cannot_be_is_refused(folder: Path, command: str, port: str) -> None:
+    done = headroom(folder, command, "--port", port)
+    assert done.returncode == 2 and "--port" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_export_is_written_by_the_end_of_its_name_whatever_its_case(folder: Path) -> None:
+    assert headroom(folder, "export", "findings", "--out", "F.CSV").returncode == 0
+    assert (folder / "F.CSV").read_text() == headroom(folder, "export", "findings").stdout
+
+
+CTRL_C = """
+import os, signal, time
+from headroom import cli
+
+def command():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted") from None  # what DuckDB makes of it
+
+cli.cli = command
+cli.main()
+"""
+
+
+def test_ctrl_c_in_a_query_is_no_bug(tmp_path: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_init_does_not_overwrite(folder: Path) -> None:

@@ -61,8 +61,8 @@ def test_names_beside_the_rules_line_lie_on_nothing_on_a_desk_and_on_a_phone() -
     """Shares held and breached of a replay in which two peers stand close to the upper end of the line."""
     peers = {
         "krr": (0.56, 0.0943), "vpa": (0.58, 0.0855), "kubecost": (0.753, 0.08),
-        "percentile": (0.678, 0.0013), "azure_advisor": (0.736, 0.0002), "compute_optimizer": (0.753, 0.00013),
-        "optscale": (0.868, 0.0002), "aria": (1.19, 0.0001),
+        "percentile": (0.678, 0.0013), "azure_advisor": (0.736, 0.0002),
+        "compute_optimizer": (0.753, 0.00013), "optscale": (0.868, 0.0002), "aria": (1.19, 0.0001),
     }  # fmt: skip
     ours = [(0.678, 0.00074), (0.681, 0.0007), (0.695, 0.00036)]
     rules = [

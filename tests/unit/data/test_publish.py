@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -155,3 +156,30 @@ def test_conclusions_are_published(store: Store, tmp_path: Path) -> None:
     publish(store, tmp_path, 1)
     with Snapshot.open(tmp_path) as snapshot:
         assert snapshot.table("findings").to_dicts() == [row]
+
+
+class Interrupted:
+    """A connection on which Ctrl-C is pressed while a table is copied: what DuckDB then says."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def execute(self, statement: str, *values: object) -> duckdb.DuckDBPyConnection:
+        if statement.startswith("INSERT INTO published.series"):
+            raise RuntimeError("Query interrupted")
+        return self.connection.execute(statement, *values)
+
+
+def test_after_an_interrupted_publication_the_store_can_be_written_and_published(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "published"
+    plain = store._connection
+    store._connection = Interrupted(plain)  # type: ignore[assignment]
+    store.begin_run("run-1", "publish")
+    with pytest.raises(RuntimeError, match="Query interrupted"):
+        publish(store, folder, 1)
+    store.finish_run("run-1", "publish", outcome="failed")
+    store._connection = plain
+    publish(store, folder, 2)
+    assert names(folder) == ["current", "run-2.duckdb", "run-2.json"]
