@@ -17,7 +17,7 @@ def ansible_variables(changes: Sequence[Change]) -> str:
 
     Servers, volumes and links that must be bought have a line in `headroom_bought`, with the last day.
     """
-    sizes: dict[str, dict[str, int | float]] = {}
+    sizes: dict[str, dict[str, int | float | str]] = {}
     bought: dict[str, dict[str, object]] = {}
     lists: dict[str, list[str]] = {"headroom_stopped": [], "headroom_removed": [], "headroom_deleted": []}
     added: dict[str, str] = {}
@@ -42,11 +42,12 @@ def ansible_variables(changes: Sequence[Change]) -> str:
                 "by": advice.buy_by.isoformat() if advice.buy_by else None,
             }
         elif advice.action in RESIZES and resource.kind != "link":
-            sizes[resource.name] = {
+            amounts: dict[str, int | float | str] = {
                 unit: plain(advice.targets[metric])
                 for metric, unit in _UNITS.items()
                 if metric in advice.targets
             }
+            sizes[resource.name] = amounts or {"size": advice.to_type or advice.to_size}
     document: dict[str, object] = {}
     if sizes:
         document["headroom_sizes"] = sizes

@@ -11,7 +11,7 @@ from data.decision import Action
 from data.series import Metric
 from models.changes import Change, in_order
 from models.estate import Resource, replicas_of
-from models.texts.wording import CHANGE_WORDS, NOTE, RESIZES, as_yaml, in_comment, label
+from models.texts.wording import CHANGE_WORDS, NOTE, RESIZES, as_yaml, in_comment, label, times_in
 
 _VERSIONS = {
     "Deployment": "apps/v1",
@@ -42,9 +42,15 @@ def kubernetes_patches(changes: Sequence[Change]) -> str:
             continue
         kind = label(resource, "workload_kind", "Deployment")
         spec = _spec(change, kind)
-        if kind not in _VERSIONS or spec is None:
+        left = _not_shared(change)
+        if kind not in _VERSIONS or spec is None or not (spec or left):
             what = "requests" if advice.action in RESIZES else CHANGE_WORDS[advice.action]
             notes.append(f"# {in_comment(resource.name)}: a {in_comment(kind)} takes no patch for {what}\n")
+            continue
+        if left:
+            told = f"none of its containers requests {left} today, so it must be shared by hand"
+            notes.append(f"# {in_comment(resource.name)}: {told}\n")
+        if not spec:
             continue
         namespace, _, name = resource.name.rpartition("/")
         documents.append(
@@ -67,7 +73,7 @@ def kubernetes_patches(changes: Sequence[Change]) -> str:
 
 
 def _spec(change: Change, kind: str) -> dict[str, Any] | None:
-    """What the patch sets; None where the kind has no such field."""
+    """What the patch sets, perhaps nothing; None where the kind has no such field."""
     resource, advice = change.resource, change.advice
     if advice.action is Action.STOP:
         if kind == "CronJob":
@@ -76,15 +82,17 @@ def _spec(change: Change, kind: str) -> dict[str, Any] | None:
     counted: dict[str, Any] = {}
     replicas = replicas_of(resource)
     if advice.action in (Action.ADD_MEMBERS, Action.REMOVE_MEMBERS):
-        count, sign, _ = advice.to_size.partition(" × ")
-        if not sign or not count.isdecimal() or kind not in _COUNTED:
+        if " × " not in advice.to_size or kind not in _COUNTED:
             return None
-        replicas = int(count)
+        replicas = times_in(advice.to_size)
         counted = {"replicas": replicas}
     elif advice.action not in RESIZES:
         return None
     of_one = {metric: amount / replicas for metric, amount in advice.targets.items()}
-    template = {"template": {"spec": {"containers": _containers(resource, of_one)}}}
+    containers = _containers(resource, of_one)
+    if not containers:
+        return counted  # nobody knows whose requests they are
+    template = {"template": {"spec": {"containers": containers}}}
     return {"jobTemplate": {"spec": template}} if kind == "CronJob" else counted | template
 
 
@@ -105,6 +113,19 @@ def _containers(resource: Resource, targets: Mapping[str, float]) -> list[dict[s
         if requests := _quantities(part):
             containers.append({"name": name, "resources": {"requests": requests}})
     return containers
+
+
+def _not_shared(change: Change) -> str:
+    """The advised metrics that none of several containers requests today: nobody knows whose they are."""
+    shares = _stated(change.resource)
+    if len(shares) < 2 or change.advice.action is Action.STOP:
+        return ""
+    missing = [
+        str(metric)
+        for metric in (Metric.CPU, Metric.MEMORY)
+        if metric in change.advice.targets and not any(one.get(metric, 0.0) > 0 for one in shares.values())
+    ]
+    return " and ".join(missing)
 
 
 def _stated(resource: Resource) -> dict[str, dict[str, float]]:

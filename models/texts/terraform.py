@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from data.decision import Action
 from data.series import Metric
 from models.changes import Change, in_order
-from models.texts.wording import MACHINES, NOTE, RESIZES, in_comment, plain
+from models.texts.wording import MACHINES, NOTE, RESIZES, in_comment, plain, times_in
 
 
 def terraform_variables(changes: Sequence[Change]) -> str:
@@ -44,7 +44,7 @@ def terraform_variables(changes: Sequence[Change]) -> str:
         elif advice.action is Action.REMOVE_MEMBERS:
             lists["removed_instances"].append(name)
         elif advice.action is Action.ADD_MEMBERS:
-            more = _times(advice.to_size) - 1
+            more = times_in(advice.to_size) - 1
             if more > 0:
                 added[name] = str(more)
         elif advice.action is Action.MIGRATE and "/" in (advice.to_type or ""):
@@ -84,12 +84,6 @@ def hcl(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${").replace("%{", "%%{")
     escaped = escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda m: f"\\u{ord(m[0]):04x}", escaped) + '"'
-
-
-def _times(size: str) -> int:
-    """The count in `3 × 4 cores, 16 GiB`; 1 without one."""
-    count, sign, _ = size.partition(" × ")
-    return int(count.replace(",", "")) if sign and count.replace(",", "").isdecimal() else 1
 
 
 def _object(entries: Mapping[str, str]) -> str:

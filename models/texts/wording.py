@@ -51,3 +51,10 @@ def as_yaml(document: Any) -> str:
 def in_comment(text: str) -> str:
     """Text that stays within its comment line."""
     return " ".join(text.split())
+
+
+def times_in(size: str) -> int:
+    """The count in `3 × 4 cores, 16 GiB`; 1 without one."""
+    count, sign, _ = size.partition(" × ")
+    digits = count.replace(",", "")
+    return int(digits) if sign and digits.isdecimal() else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import polars as pl
@@ -362,3 +363,54 @@ def test_changes_come_from_the_rows_that_were_published() -> None:
     assert (found.resource.kind, found.resource.labels) == ("workload", {"namespace": "prod"})
     assert found.advice.action is Action.RESIZE_AMOUNT and found.advice.saving == Decimal("60.00")
     assert found.advice.targets["cpu"] == 0.5 and found.advice.buy_by is None
+
+
+@pytest.mark.parametrize(
+    ("containers", "requests", "left"),
+    [
+        ('{"app": {}, "proxy": {}}', None, "cpu and memory"),
+        ('{"app": {"cpu": 1}, "proxy": {}}', {"cpu": "2000m"}, "memory"),
+        ('{"app": {"cpu": 1, "memory": 2}, "proxy": {}}', {"cpu": "2000m", "memory": "4096Mi"}, ""),
+        ('{"app": {}}', {"cpu": "2000m", "memory": "4096Mi"}, ""),
+    ],
+)
+def test_requests_that_no_container_makes_today_are_told_not_dropped(
+    containers: str, requests: dict[str, str] | None, left: str
+) -> None:
+    one = change(
+        "shop/a", Action.RESIZE_AMOUNT, "workload", "kubernetes", {"cpu": 2.0, "memory": 4.0},
+        labels={"containers": containers},
+    )  # fmt: skip
+    text = kubernetes_patches([one])
+    assert (f"# shop/a: none of its containers requests {left} today" in text) == bool(left)
+    patches = [patch for patch in yaml.safe_load_all(text) if patch]
+    found = [patch["spec"]["template"]["spec"]["containers"] for patch in patches]
+    assert found == ([] if requests is None else [[{"name": "app", "resources": {"requests": requests}}]])
+
+
+def test_a_thousand_replicas_are_patched_as_they_are_said() -> None:
+    one = change("shop/a", Action.ADD_MEMBERS, "workload", "kubernetes", {"cpu": 2400.0})
+    many = Change(one.resource, replace(one.advice, to_size="1,200 × 2 cores"))
+    (patch,) = [patch for patch in yaml.safe_load_all(kubernetes_patches([many])) if patch]
+    assert patch["spec"]["replicas"] == 1200
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["requests"] == {"cpu": "2000m"}
+
+
+@pytest.mark.parametrize("kind", ["server", "vm", "database", "workload", "volume", "snapshot", "link"])
+@pytest.mark.parametrize("provider", ["aws", "on_premises", "kubernetes"])
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.KEEP])
+@pytest.mark.parametrize("targets", [{}, {"cpu": 2.0}, {"storage": 10.5}])
+def test_no_change_is_lost_between_the_texts(
+    action: Action, provider: str, kind: str, targets: dict[str, float]
+) -> None:
+    """Whatever a change is, the plan has it, and what another text says of it can be read."""
+    one = change("name-of-it", action, kind, provider, targets)
+    written = {form: write([one]) for form, (_, write) in ACTIONS.items()}
+    assert "name-of-it" in written["plan"].replace("\\", "")
+    assert Tfvars(written["terraform"]).read() or written["terraform"].count("#") != 1
+    for form in ("kubernetes", "ansible"):
+        documents = list(yaml.safe_load_all(written[form]))
+        assert not written[form] or any(documents) or "name-of-it" in written[form]
+    for entry in (yaml.safe_load(written["ansible"]) or {}).get("headroom_sizes", {}).values():
+        assert entry, "a machine without any size is no change"
