@@ -42,7 +42,7 @@ def decide(run: Run) -> str:
     settings = run.settings.decide
     if settings.policy not in POLICIES:
         raise UnknownName("policy", settings.policy, POLICIES)
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     catalog, costs = prices(run.settings)
@@ -71,13 +71,12 @@ def decide(run: Run) -> str:
                 if one.key.metric in STOCKS or one.key.subject not in counted
             ]
             of_services = _exhaustions(run, days.services.panel, reach["service"], service_leads)
-            start = days.resources.end.date()
             run.store.replace(
                 "exhaustion",
                 pl.concat(
                     [
-                        exhaustion_rows(own, "resource", start, leads),
-                        exhaustion_rows(of_services, "service", start, service_leads),
+                        exhaustion_rows(own, "resource", reach["resource"].start.date(), leads),
+                        exhaustion_rows(of_services, "service", reach["service"].start.date(), service_leads),
                     ]
                 ),
             )

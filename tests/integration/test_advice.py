@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from dashboard.estate import Estate
 from dashboard.planning import choice_about
 from data.app_state import AppState
 from data.choice import Verdict
+from data.panel import DAY
 from data.snapshot import Snapshot
 from data.store import Store
 from headroom.cli import main
 from headroom.demo import prepare
 from headroom.jobs.actions import progress
+from headroom.jobs.tables import reach_rows
 from headroom.settings import Settings, load
 
 CONCLUSIONS = (
@@ -350,6 +352,27 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
     for row in advised.filter(pl.col("action") == "add_members").iter_rows(named=True):
         count = int(row["to_size"].split(" ×")[0])
         assert row["resource"] not in replicas or row["target_cpu"] / count <= 0.45 + 1e-9
+
+
+def test_dates_are_counted_from_the_day_of_the_forecast(fleet: Settings, tmp_path: Path) -> None:
+    """Decided again three days after the forecast was made: what runs out on 1 May still does on 1 May."""
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    settings = load(copy / "headroom.toml", environ={})
+    dates = ("date_low", "date_mid", "date_high", "order_by")
+    with Store.open(settings.store_path) as store:
+        fresh = store.frame("page_exhaustion")
+        older = [
+            replace(store.reach(s), start=store.reach(s).start - 3 * DAY) for s in ("resource", "service")
+        ]
+        rows = [reach_rows(one, s) for one, s in zip(older, ("resource", "service"), strict=True)]
+        store.replace("reach", pl.concat(rows))
+    said(settings, "decide")
+    with Store.open(settings.store_path) as store:
+        assert store.frame("page_exhaustion").equals(
+            fresh.with_columns(pl.col(name) - timedelta(days=3) for name in dates)
+        )
+    assert fresh["date_mid"].drop_nulls().len() > 0
 
 
 def carry_out(settings: Settings, row: dict[str, Any], since: datetime) -> None:
