@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -307,3 +310,41 @@ def test_a_clock_that_runs_ahead_does_not_move_the_mark_past_now(tmp_path: Path)
         pull = Pull(Run(chosen, store, START, "run"), "ahead", Ahead())
         assert pull.work(SourceSummary("ahead"), lambda _, __: None, lambda _: None) is None
         assert store.watermark("ahead") == START
+
+
+@pytest.mark.slow
+def test_killed_at_any_request_another_run_finds_what_is_missing(server: Server) -> None:
+    """The program runs by the real clock, so the times lie before the present half-hour."""
+    root = Path(__file__).parents[3]
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 11 * HOUR
+    pulled(server, start)
+    server.silent.add("b requests")
+    pulled(server, start + 3 * HOUR)
+    server.silent.add("b")
+    pulled(server, start + 6 * HOUR)
+    server.silent.clear()
+    for number in (1, 2, 3, 4):
+        server.requests.clear()
+        running = subprocess.Popen(
+            [sys.executable, "-m", "headroom", "ingest"],
+            cwd=server.settings.root,
+            env=os.environ | {"PYTHONPATH": str(root)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+        def refuse(*_: object, running: subprocess.Popen[bytes] = running, number: int = number) -> int:
+            if len(server.requests) >= number:
+                running.kill()
+                running.wait()
+            return 200
+
+        server.refuse = refuse
+        running.wait()
+        assert len(server.requests) == number, "it was killed while it waited for this reply"
+    server.refuse = lambda *_: 200
+    pulled(server, start + 10 * HOUR)
+    with server.store() as store:
+        rows = store.frame("samples_of", start=start, until=start + 10 * HOUR)
+    counts = rows.group_by("resource", "metric").len()["len"].to_list()
+    assert counts == [20] * 4
