@@ -55,7 +55,7 @@ def services_file(view: View, query: Query) -> pl.DataFrame:
             "resources": row.resources,
         }
         for column in METRICS:
-            status, use, count = row.cells.get(column, (None, None, None))
+            status, use, count, *_ = row.cells.get(column, (None, None, None))
             line |= {f"{column} state": status, f"{column} resources so": count, f"{column} p95 share": use}
         out = row.next_out or {}
         line |= {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from dash import html
@@ -27,6 +27,18 @@ GROUPS = {
 _URGENT = ("under_provisioned", "at_risk")
 
 
+class Cell(NamedTuple):
+    """How a service stands in one column."""
+
+    state: str
+    use: float | None
+    """p95 of demand as a share of capacity, of the resources whose demand and capacity are both known."""
+    resources: int
+    """How many are in that state."""
+    metric: str
+    """The metric that is shown: of several the worse."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
     """One service in this place."""
@@ -35,8 +47,8 @@ class ServiceRow:
     team: str | None
     tier: int | None
     resources: int
-    cells: dict[str, tuple[str, float | None, int]]
-    """Column -> (state, use as a share of capacity, resources in that state)."""
+    cells: dict[str, Cell]
+    """Column -> how the service stands there."""
     next_out: dict[str, Any] | None
     """Its most urgent row of `exhaustion`, of the service or of one of its resources."""
     cost: float
@@ -45,7 +57,7 @@ class ServiceRow:
     @property
     def urgency(self) -> tuple[int, date, float]:
         """Sorts the most urgent first: states, then dates, then money."""
-        states = [state for state, _, _ in self.cells.values()]
+        states = [cell.state for cell in self.cells.values()]
         rank = 0 if "under_provisioned" in states else 1 if "at_risk" in states else 2
         dated = self.next_out["date_mid"] if self.next_out and self.next_out["date_mid"] else date.max
         if self.next_out and self.next_out["state"] == "exhausted_now":
@@ -102,20 +114,18 @@ def service_rows(view: View) -> list[ServiceRow]:
     return sorted(made, key=SORTS["urgency"])
 
 
-def _cells(view: View, owner: pl.DataFrame) -> dict[str, dict[str, tuple[str, float | None, int]]]:
-    """Service -> column -> (state, use, count). Urgent states win; else the most common one."""
+def _cells(view: View, owner: pl.DataFrame) -> dict[str, dict[str, Cell]]:
+    """Service -> column -> cell. Urgent states win; else the most common one."""
     column_of = {metric: column for column, metrics in GROUPS.items() for metric in metrics}
+    both = pl.col("demand_p95").is_finite() & pl.col("capacity").is_finite()
     counts = (
         view.estate.metric_findings.join(owner, on="resource")
         .filter(pl.col("metric").is_in(list(column_of)))
         .group_by("service", "metric", "status")
         .agg(
             pl.len().alias("count"),
-            pl.col("demand_p95").fill_nan(None).sum().alias("demand"),
-            pl.when(pl.col("demand_p95").is_not_null())
-            .then(pl.col("capacity").fill_nan(None))
-            .sum()
-            .alias("capacity"),
+            # Demand without a capacity, or a capacity without demand, would bend the share.
+            *(pl.when(both).then(pl.col(name)).sum().alias(name) for name in ("demand_p95", "capacity")),
         )
     )
     states: dict[tuple[str, str], dict[str, int]] = {}
@@ -124,9 +134,9 @@ def _cells(view: View, owner: pl.DataFrame) -> dict[str, dict[str, tuple[str, fl
         place = (row["service"], row["metric"])
         states.setdefault(place, {})[row["status"]] = row["count"]
         total = sums.setdefault(place, [0.0, 0.0])
-        total[0] += row["demand"] or 0.0
+        total[0] += row["demand_p95"] or 0.0
         total[1] += row["capacity"] or 0.0
-    made: dict[str, dict[str, tuple[str, float | None, int]]] = {}
+    made: dict[str, dict[str, Cell]] = {}
     for (service, metric), found in states.items():
         urgent = [state for state in _URGENT if state in found]
         state = urgent[0] if urgent else max(sorted(found), key=lambda name: found[name])
@@ -134,8 +144,8 @@ def _cells(view: View, owner: pl.DataFrame) -> dict[str, dict[str, tuple[str, fl
         use = demand / capacity if capacity > 0 else None
         column = column_of[metric]
         before = made.setdefault(service, {}).get(column)
-        if before is None or (state in _URGENT, use or 0) > (before[0] in _URGENT, before[1] or 0):
-            made[service][column] = (state, use, found[state])
+        if before is None or (state in _URGENT, use or 0) > (before.state in _URGENT, before.use or 0):
+            made[service][column] = Cell(state, use, found[state], metric)
     return made
 
 
@@ -166,11 +176,10 @@ def _cells_of(view: View, row: ServiceRow) -> list[Children]:
         if column not in row.cells:
             use.append(html.Span(text.NONE, className="quiet"))
             continue
-        state, share, count = row.cells[column]
+        state, share, count, metric = row.cells[column]
         if state == "unknown" and share is None:
             use.append(html.Span(text.NONE, className="quiet", title="measured without a known capacity"))
             continue
-        metric = GROUPS[column][0]
         words = f"{text.plural(count, 'resource')} {text.STATUS_WORDS.get(state, state)}"
         use.append(
             link(

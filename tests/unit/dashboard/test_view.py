@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -8,9 +9,11 @@ from dashboard.estate import Estate
 from dashboard.files import costs_file, resources_file
 from dashboard.history import metrics_of, read_fan
 from dashboard.published import Published, follow
-from dashboard.service_rows import service_rows
+from dashboard.service_rows import service_rows, services_table
 from dashboard.view import View, place_of
 from data.errors import StoreUnavailable
+from data.snapshot import Snapshot
+from tests.contract.test_every_page import parts
 from tests.small_estate import publish_small_estate
 from tests.unit.dashboard.conftest import NOW
 
@@ -60,6 +63,28 @@ def test_services_are_ordered_by_urgency_and_show_the_worst_state_of_their_resou
     assert rows["web"].next_out is None
     out = rows["orders-db"].next_out
     assert out is not None and (out["subject"], out["metric"]) == ("orders-db-1", "storage")
+
+
+def test_a_cell_leads_to_the_metric_it_shows(view: View) -> None:
+    rows = service_rows(view)
+    assert next(row for row in rows if row.service == "edge").cells["network"].metric == "network_out"
+    hrefs = [part["props"].get("href") for part in parts(services_table(view, rows))]
+    assert "/service?name=edge&metric=network_out" in hrefs
+
+
+def test_demand_without_a_capacity_is_no_part_of_a_share(tmp_path: Path) -> None:
+    folder = publish_small_estate(tmp_path)
+    with duckdb.connect(str(next(folder.glob("*.duckdb")))) as connection:
+        connection.execute(
+            "UPDATE metric_findings SET capacity = NULL WHERE resource = 'web-1' AND metric = 'cpu'"
+        )
+        rest = connection.execute(
+            "SELECT sum(demand_p95) / sum(capacity) FROM metric_findings"
+            " WHERE resource IN ('web-2', 'web-3') AND metric = 'cpu'"
+        ).fetchone()
+    with Snapshot.open(folder) as snapshot:
+        rows = {row.service: row for row in service_rows(View(Estate(snapshot), {}, NOW))}
+    assert rest is not None and rows["web"].cells["cpu"].use == pytest.approx(rest[0])
 
 
 def test_a_fan_has_two_parts_of_history_for_one_of_forecast(estate: Estate) -> None:
