@@ -114,13 +114,15 @@ def decide(run: Run) -> str:
             for table, rows in frames.items():
                 run.store.replace(table, rows)
             report.rows_read = len(decisions.findings)
+        notes: list[str] = []
+        if unread:
+            named = _some(unread)
+            notes.append(f"the label `hours` of {len(unread)} cannot be read, all their hours count: {named}")
+        if unused := unknown_pools(decisions.estate.current, settings.node_pools):
+            notes.append(f"decide.node_pools names nodes that no workload runs on: {_some(unused)}")
+        report.message = "; ".join(notes) or None
     told = _sentence(frames["findings"], frames["recommendations"], costs.exchange.currency)
-    if unread:
-        named = _some(unread)
-        told += f"; the label `hours` of {len(unread)} cannot be read, all their hours count: {named}"
-    if unused := unknown_pools(decisions.estate.current, settings.node_pools):
-        told += f"; decide.node_pools names nodes that no workload runs on: {_some(unused)}"
-    return told
+    return "; ".join([told, *notes])
 
 
 def _some(names: Sequence[str]) -> str:

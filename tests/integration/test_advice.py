@@ -320,23 +320,32 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
         )
     file = copy / "inventory" / "resources.csv"
     listed = pl.read_csv(file, infer_schema=False)
+    other = listed.filter((pl.col("kind") == "vm") & (pl.col("resource") != machine))["resource"][0]
     assert workloads.height and machine
     listed.with_columns(
         pl.when(pl.col("resource") == machine)
         .then(pl.lit('{"hours": "Sat 03-04"}'))
+        .when(pl.col("resource") == other)
+        .then(pl.lit('{"hours": "at night"}'))
         .otherwise("labels")
         .alias("labels")
     ).write_csv(file)
     clusters = {json.loads(labels)["cluster"] for labels in workloads["labels"]}
-    pools = ", ".join(f"{name} = {{ cpu = 0.5, memory = 1 }}" for name in sorted(clusters))
+    pools = ", ".join(f"{name} = {{ cpu = 0.5, memory = 1 }}" for name in [*sorted(clusters), "nowhere"])
     settings_file = copy / "headroom.toml"
     settings_file.write_text(
         settings_file.read_text(encoding="utf-8") + f"node_pools = {{ {pools} }}\n", encoding="utf-8"
     )
     settings = load(settings_file, environ={})
-    for step in ("ingest", "decide", "publish"):
-        said(settings, step)
+    told = [said(settings, step) for step in ("ingest", "decide", "publish")]
+    notes = (
+        f"the label `hours` of 1 cannot be read, all their hours count: {other};"
+        " decide.node_pools names nodes that no workload runs on: nowhere"
+    )
+    assert notes in told[1]
     with Snapshot.open(settings.published) as snapshot:
+        last = snapshot.frame("page_runs").filter(pl.col("step") == "decide").sort("started_at")
+        assert last["message"][-1] == notes, "the page of data health says it too"
         after = snapshot.table("metric_findings")
         advised = snapshot.table("recommendations")
         still_dated = snapshot.table("exhaustion")
