@@ -56,18 +56,16 @@ class Names:
         listed: Collection[str],
         within: str | None,
     ) -> str | None:
-        for place, name in enumerate(names):
-            holder = holders.get(name)
+        for place, shorter in enumerate(names):
+            name, holder = shorter, holders.get(shorter)
+            if holder is not None and self.given[holder][0] != kind:
+                # A disk that is called as its machine.
+                name = f"{shorter}:{kind}"
+                holder = holders.get(name)
             if holder is None:
                 # The shortest may be what it was called before names were given, or by other sources.
-                if place == 0 or name not in self.others:
+                if name not in self.others or (place == 0 and name == shorter):
                     return name
-                continue
-            if self.given[holder][0] != kind:
-                # A disk that is called as its machine.
-                told = f"{name}:{kind}"
-                if told not in holders and told not in self.others:
-                    return told
             elif within is not None and holder.startswith(within) and holder not in listed:
                 return name
         return None

@@ -109,7 +109,7 @@ class Aws(Polled):
         return inventory_of(resources, sizes)
 
     def _estate(self, client: Client) -> Iterator[tuple[Item, list[Ask]]]:
-        estate = Estate(client, self.service_tag)
+        estate = Estate(client, self.service_tag, self.names)
         for name in self.services:
             yield from SERVICES[name](estate)
 

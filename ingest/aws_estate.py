@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from data.names import Names
 from data.series import Metric
 
 GIB = 2.0**30
@@ -64,9 +65,10 @@ Client = Callable[[str], Any]
 class Estate:
     """Asks a region what there is. Every method may raise what botocore raises."""
 
-    def __init__(self, client: Client, service_tag: str) -> None:
+    def __init__(self, client: Client, service_tag: str, names: Names) -> None:
         self._client = client
         self._service_tag = service_tag
+        self._names = names
         self._sizes: dict[str, Size] = {}
 
     def ec2(self) -> Iterator[tuple[Item, list[Ask]]]:
@@ -138,10 +140,13 @@ class Estate:
         pages = self._client("rds").get_paginator("describe_db_instances").paginate()
         databases = [one for page in pages for one in page["DBInstances"]]
         self._learn({one["DBInstanceClass"].removeprefix("db.") for one in databases})
+        called = self._called(
+            "database", {one["DBInstanceArn"]: one["DBInstanceIdentifier"] for one in databases}
+        )
         for one in databases:
-            identity = one["DBInstanceIdentifier"]
+            of_database = (("DBInstanceIdentifier", one["DBInstanceIdentifier"]),)
+            identity = called[one["DBInstanceArn"]]
             size = self._sizes.get(one["DBInstanceClass"].removeprefix("db."))
-            of_database = (("DBInstanceIdentifier", identity),)
             disk = float(one["AllocatedStorage"])
             asks = [_free(identity, Metric.STORAGE, "FreeStorageSpace", of_database, disk)]
             asks += [
@@ -163,19 +168,33 @@ class Estate:
     def elb(self) -> Iterator[tuple[Item, list[Ask]]]:
         """Application load balancers: requests, and bytes passed on."""
         client = self._client("elbv2")
-        for page in client.get_paginator("describe_load_balancers").paginate():
-            for one in page["LoadBalancers"]:
-                if one.get("Type") != "application":
-                    continue
-                name = one["LoadBalancerName"]
-                # CloudWatch names it by the end of its ARN: app/name/number.
-                of_balancer = (("LoadBalancer", one["LoadBalancerArn"].split(":loadbalancer/")[-1]),)
-                space = "AWS/ApplicationELB"
-                asks = [
-                    Ask(name, "requests", "requests/s", space, "RequestCount", of_balancer, summed=True),
-                    _bytes(name, Metric.NETWORK_IN, space, "ProcessedBytes", of_balancer),
-                ]
-                yield self._item(name, "endpoint", None, {}), asks
+        pages = client.get_paginator("describe_load_balancers").paginate()
+        balancers = [
+            one for page in pages for one in page["LoadBalancers"] if one.get("Type") == "application"
+        ]
+        called = self._called(
+            "endpoint", {one["LoadBalancerArn"]: one["LoadBalancerName"] for one in balancers}
+        )
+        for one in balancers:
+            name = called[one["LoadBalancerArn"]]
+            # CloudWatch names it by the end of its ARN: app/name/number.
+            of_balancer = (("LoadBalancer", one["LoadBalancerArn"].split(":loadbalancer/")[-1]),)
+            space = "AWS/ApplicationELB"
+            asks = [
+                Ask(name, "requests", "requests/s", space, "RequestCount", of_balancer, summed=True),
+                _bytes(name, Metric.NETWORK_IN, space, "ProcessedBytes", of_balancer),
+            ]
+            yield self._item(name, "endpoint", None, {}), asks
+
+    def _called(self, kind: str, listed: Mapping[str, str]) -> dict[str, str]:
+        """What resources are called, by ARN: other regions and accounts may have others of their name."""
+        names, within = {}, None
+        for arn, name in listed.items():
+            # arn:aws:rds:eu-west-1:123456789012:db:orders
+            _, _, service, region, account, _ = arn.split(":", 5)
+            names[arn] = name, f"{region}/{name}", f"{account}/{region}/{name}"
+            within = f"arn:{arn.split(':')[1]}:{service}:{region}:{account}:"
+        return self._names.called(kind, names, within)
 
     def _agent_dimensions(self) -> dict[str, tuple[tuple[str, str], ...]]:
         """By instance: the dimensions under which the CloudWatch agent reports memory."""

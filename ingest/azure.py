@@ -144,7 +144,22 @@ class Azure(Polled):
                 "disks": lambda: self._disks(client, subscription),
                 "sql": lambda: self._databases(client, subscription),
             }
-            return {service: listing[service]() for service in self.services}
+            listed = {service: listing[service]() for service in self.services}
+        return {service: self._named(service, subscription, items) for service, items in listed.items()}
+
+    def _named(self, service: str, subscription: str, items: list[Item]) -> list[Item]:
+        """The items by the names they have here: several groups and subscriptions may use the same one."""
+        within = f"/subscriptions/{subscription}/".casefold()
+        names = {
+            one.identity.casefold(): (
+                one.name,
+                f"{_group(one)}/{one.name}",
+                f"{subscription}/{_group(one)}/{one.name}",
+            )
+            for one in items
+        }
+        called = self.names.called(KINDS[service].kind, names, within)
+        return [replace(one, name=called[one.identity.casefold()]) for one in items]
 
     def _machines(self, client: Any) -> list[Item]:
         options = _options(self.management_url)
@@ -304,6 +319,12 @@ class _Token:
         from azure.core.credentials import AccessToken
 
         return AccessToken(self.token, int(time.time()) + 3_600)
+
+
+def _group(item: Item) -> str:
+    """The resource group, from /subscriptions/…/resourceGroups/…/providers/…"""
+    parts = item.identity.split("/")
+    return parts[4] if len(parts) > 4 else ""
 
 
 def _owner(metric_id: str) -> str:

@@ -24,7 +24,8 @@ def from_table(part: type[Part], table: Mapping[str, object], where: str = "") -
         ConfigError: if a setting does not exist, is missing or has the wrong type; says what would be right.
     """
     hints = typing.get_type_hints(part)
-    fields = {one.name: one for one in dataclasses.fields(part)}  # type: ignore[arg-type]
+    every = dataclasses.fields(part)  # type: ignore[arg-type]
+    fields = {one.name: one for one in every if one.metadata.get("setting", True)}
     settings: dict[str, object] = {}
     of_table = f"{where}: " if where else ""
     within = f"{where}." if where else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch, Inventory
 from data.series import Metric, Window
 from ingest.from_table import instead
+from ingest.gcp_estate import Key, Owner, database_of, estate_of
 from ingest.gcp_queries import PLACES, QUERIES, REPORTED, Query
 from ingest.http import secret
 from ingest.pieces import rejections
@@ -25,23 +26,6 @@ SLOTS_AT_ONCE = 288
 """Intervals to ask for in one request: a day of 5 minutes."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-Key = tuple[str, ...]
-"""What the fields of a place say, e.g. zone and name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A resource that metrics are about."""
-
-    name: str
-    kind: str
-    site: str
-    type: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    sizes: Mapping[str, float] = field(default_factory=dict)
-    """By metric, in our units, where no sample states them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +95,8 @@ class Gcp(Polled):
         """Everything of the services that are asked for."""
         for service, owners in self._machines(project).items():
             if service in self.services:
-                yield from owners.values()
+                # A disk is there once, however many machines share it.
+                yield from {one.name: one for one in owners.values()}.values()
         if "sql" in self.services:
             # The databases that reported lately; their sizes come with the samples.
             now = int(datetime.now(UTC).timestamp() // self.step_seconds) * self.step_seconds
@@ -120,7 +105,7 @@ class Gcp(Polled):
                     self._monitoring(), project, "sql", REPORTED, "", "ALIGN_MEAN",
                     now - 3_600 - self.step_seconds, now,
                 )  # fmt: skip
-            yield from (_database(key) for key in sorted({key for key, _ in points}))
+            yield from (database_of(key, self.names) for key in sorted({key for key, _ in points}))
 
     def _batch(
         self,
@@ -141,10 +126,10 @@ class Gcp(Polled):
             mean = points(query.type, "ALIGN_RATE" if query.rate else "ALIGN_MEAN")
             peak = points(query.type, "ALIGN_MAX") if query.peaks and mean else {}
             whole = points(query.capacity, "ALIGN_MEAN") if query.capacity and mean else {}
-        rows: list[tuple[Any, ...]] = []
+        rows: dict[tuple[int, str], tuple[float, float | None, float | None]] = {}
         unused: dict[tuple[str, str], int] = {}
         for (key, at), amount in mean.items():
-            owner = _database(key) if service == "sql" else owners[service].get(key)
+            owner = database_of(key, self.names) if service == "sql" else owners[service].get(key)
             held = whole.get((key, at))
             reason = ""
             if owner is None:
@@ -162,14 +147,21 @@ class Gcp(Polled):
                 capacity = owner.sizes.get(Metric.MEMORY)
             value, high = amount * factor, peak.get((key, at))
             most = None if high is None else max(high * factor, value)
-            rows.append((at * 1_000_000, owner.name, str(query.metric), value, most, capacity, query.unit))
+            if (at, owner.name) in rows:
+                # A disk that several machines share: what all of them do.
+                value += rows[at, owner.name][0]
+            rows[at, owner.name] = value, most, capacity
         bad = [
             (None, reason, f"{query.type} {name}: {count} points")
             for (reason, name), count in sorted(unused.items())
         ]
         schema = {**SAMPLE_SCHEMA, "ts": pl.Int64()}
-        samples = pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("ts").cast(UTC_TIME))
-        return Batch(samples, rejections(project, bad), len(rows) + sum(unused.values()))
+        table = [
+            (at * 1_000_000, name, str(query.metric), *amounts, query.unit)
+            for (at, name), amounts in rows.items()
+        ]
+        samples = pl.DataFrame(table, schema=schema, orient="row").with_columns(pl.col("ts").cast(UTC_TIME))
+        return Batch(samples, rejections(project, bad), len(table) + sum(unused.values()))
 
     def _points(
         self,
@@ -188,6 +180,9 @@ class Gcp(Polled):
 
         place = PLACES[service]
         condition = f'metric.type = "{type_of}" AND resource.type = "{place.resource_type}"'
+        # A project may watch over others, whose machines may have the same names.
+        if not project.isdigit():  # a number is no ID
+            condition += f' AND resource.labels.project_id = "{project}"'
         if further:
             condition += f" AND {further}"
         request = monitoring_v3.ListTimeSeriesRequest(
@@ -221,7 +216,7 @@ class Gcp(Polled):
         return found
 
     def _machines(self, project: str) -> dict[str, dict[Key, Owner]]:
-        """Machines by zone and name, and their disks by zone, machine and device."""
+        """See `estate_of`."""
         with _explained(f"{self.compute_endpoint} {project}"):
             from google.cloud import compute_v1
             from google.cloud.compute_v1.services.instances.transports import InstancesRestTransport
@@ -234,14 +229,15 @@ class Gcp(Polled):
             }
             instances = compute_v1.InstancesClient(transport=InstancesRestTransport(**options))
             types = compute_v1.MachineTypesClient(transport=MachineTypesRestTransport(**options))
-            known: dict[tuple[str, str], dict[str, float]] = {}
-            found: dict[str, dict[Key, Owner]] = {"compute": {}, "disks": {}}
+            sizes: dict[tuple[str, str], dict[str, float]] = {}
+            found = []
             with instances, types:
                 request = compute_v1.AggregatedListInstancesRequest(project=project)
                 for _, scope in instances.aggregated_list(request=request, **self._patience()):
                     for one in scope.instances:
+                        found.append(one)
                         zone, type_of = one.zone.rsplit("/", 1)[-1], one.machine_type.rsplit("/", 1)[-1]
-                        if (zone, type_of) not in known:
+                        if (zone, type_of) not in sizes:
                             size = types.get(
                                 project=project, zone=zone, machine_type=type_of, **self._patience()
                             )
@@ -249,21 +245,8 @@ class Gcp(Polled):
                                 Metric.CPU: float(size.guest_cpus),
                                 Metric.MEMORY: size.memory_mb / 1024,
                             }
-                            known[zone, type_of] = {str(name): amount for name, amount in amounts.items()}
-                        labels = dict(one.labels)
-                        found["compute"][zone, one.name] = Owner(
-                            one.name, "vm", zone, type_of, labels, known[zone, type_of]
-                        )
-                        for disk in one.disks:
-                            found["disks"][zone, one.name, disk.device_name] = Owner(
-                                disk.source.rsplit("/", 1)[-1] or f"{one.name}:{disk.device_name}",
-                                "volume",
-                                zone,
-                                None,
-                                {**labels, "attached_to": one.name},
-                                {str(Metric.STORAGE): float(disk.disk_size_gb)} if disk.disk_size_gb else {},
-                            )
-            return found
+                            sizes[zone, type_of] = {str(name): amount for name, amount in amounts.items()}
+            return estate_of(project, found, sizes, self.names, self.services)
 
     def _monitoring(self) -> Any:
         from google.cloud import monitoring_v3
@@ -294,11 +277,6 @@ class Gcp(Polled):
         from google.oauth2.credentials import Credentials
 
         return Credentials(secret(self.token_variable))  # type: ignore[no-untyped-call]
-
-
-def _database(key: Key) -> Owner:
-    """A database by region and project:name."""
-    return Owner(key[1].rpartition(":")[2], "database", key[0])
 
 
 def _label(series: Any, name: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import polars as pl
 
 from data.errors import ConfigError, SourceUnavailable
 from data.frames import CAPACITY_SCHEMA, RESOURCE_SCHEMA, Inventory
+from data.names import Names
 from data.series import Window
 from ingest.times import length_of_time
 
@@ -32,6 +33,9 @@ class Polled:
     time_limit: float = 1_800.0
     """Seconds that one pull may take altogether."""
 
+    names: Names = field(default_factory=Names, repr=False, compare=False, metadata={"setting": False})
+    """What its resources are called; those of an earlier run by `calling`."""
+
     resumes: ClassVar[bool] = True
     """It is asked for what is new since its last pull."""
 
@@ -51,6 +55,10 @@ class Polled:
     def step_seconds(self) -> int:
         """The grid of its samples."""
         return round(length_of_time(self.step).total_seconds())
+
+    def calling(self, names: Names) -> Self:
+        """The same source, whose resources are called as they were before; it adds those that are new."""
+        return replace(self, names=names)
 
     def asked(self, window: Window | None) -> Asked:
         """The settled intervals that lie within the window (None = all of the history)."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from data.frames import Batch, Inventory
+from data.names import Names
 from data.series import Window
 
 
@@ -52,6 +53,19 @@ class Narrowing(Protocol):
 
     def narrowed(self, resources: Collection[str]) -> Source:
         """The same source for them; it may bring more, never less."""
+        ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A source whose resources may share a name, so that it must know which of them has it."""
+
+    def calling(self, names: Names) -> Self:
+        """The same source, whose resources are called as they were before; it adds those that are new."""
+        ...
+
+    def pull(self, window: Window | None) -> Iterator[Batch]:
+        """As `Source.pull`."""
         ...
 
 

@@ -4,13 +4,18 @@
 -- grain        one row per month, service, provider, offering, sub-account and currency
 -- returns      the columns of bill_months
 --
--- A charge is ours by its resource, whole or after the last slash of its id (as in an ARN or an Azure id), else by its
--- tag `service`. The resource's owner is today's: bills are asked about by who pays now. Purchases count when they are
+-- A charge is ours by its resource: what its cloud tells it apart by, else its whole id or what is after the last slash
+-- of it (as in an ARN or an Azure id), which several may share; else by its tag `service`. The resource's owner is today's: bills are asked about by who pays now. Purchases count when they are
 -- billed, and over their time in effective_cost.
 WITH owners AS (
     SELECT lower(resource) AS name, any_value(service) AS service
     FROM resources
     WHERE valid_to IS NULL AND service IS NOT NULL
+    GROUP BY 1
+), named AS (
+    SELECT lower(n.identity) AS identity, any_value(o.service) AS service
+    FROM resource_names n
+    LEFT JOIN owners o ON o.name = lower(n.resource)
     GROUP BY 1
 ), known AS (
     SELECT service FROM services WHERE valid_to IS NULL
@@ -23,7 +28,9 @@ WITH owners AS (
 )
 SELECT
     date_trunc('month', c.charge_start)::DATE AS month,
-    coalesce(a.service, b.service, d.service, k.service) AS service,
+    coalesce(
+        CASE WHEN n.identity IS NULL THEN coalesce(a.service, b.service, d.service) ELSE n.service END, k.service
+    ) AS service,
     CASE
         WHEN c.said = 'aws' OR c.said LIKE '%amazon%' THEN 'aws'
         WHEN c.said LIKE '%microsoft%' OR c.said LIKE '%azure%' THEN 'azure'
@@ -43,6 +50,7 @@ SELECT
     ) AS not_usage,
     count(*) AS charges
 FROM charges c
+LEFT JOIN named n ON n.identity = regexp_replace(lower(c.resource), '^//[^/]+/', '')
 LEFT JOIN owners a ON a.name = lower(c.resource)
 LEFT JOIN owners b ON b.name = lower(c.resource_name)
 LEFT JOIN owners d ON d.name = lower(regexp_extract(c.resource, '([^/]+)$', 1))

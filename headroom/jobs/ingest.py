@@ -14,7 +14,7 @@ from headroom.jobs.pulling import Pull, SourceSummary, stated_capacities
 from headroom.jobs.run import Run
 from headroom.progress import Advance
 from headroom.sources import configured
-from ingest.source import Source, Targeted, targets_of
+from ingest.source import Naming, Source, Targeted, targets_of
 
 Sleep = Callable[[float], None]
 
@@ -38,10 +38,17 @@ def ingest(
         UnknownName: `only` names no source.
     """
     _check(since, until, run.now)
-    sources = configured(run.settings, only)
+    names = run.store.names()
+    sources = {
+        name: source.calling(names) if isinstance(source, Naming) else source
+        for name, source in configured(run.settings, only).items()
+    }
     known = inventory.gather(run, sources)
-    if not dry_run and (run.settings.inventory or known.found):
-        inventory.record(run, known, sources)
+    if not dry_run:
+        # Before anything is measured under them.
+        run.store.record_names(names)
+        if run.settings.inventory or known.found:
+            inventory.record(run, known, sources)
     sizes = stated_capacities(known.capacities()) if dry_run else None
     summaries = []
     for name, source in sources.items():
@@ -68,6 +75,7 @@ def ingest(
             known.add(name, one)
         if told:
             inventory.record(run, known, sources)
+        run.store.record_names(names)
         refresh(run)
     return summaries
 

@@ -163,6 +163,30 @@ def test_inventory(aws: tuple[str, dict[str, str]]) -> None:
     assert sizes["orders", "cpu"]["valid_from"] is None
 
 
+def test_databases_of_one_name_in_two_regions_are_two(aws: tuple[str, dict[str, str]]) -> None:
+    import boto3
+
+    url, _ = aws
+    other = boto3.client("rds", endpoint_url=url, region_name="eu-central-1")
+    other.create_db_instance(
+        DBInstanceIdentifier="orders", DBInstanceClass="db.m5.large", Engine="postgres", AllocatedStorage=7,
+        MasterUsername="planner", MasterUserPassword="long enough",
+    )  # fmt: skip
+    try:
+        # In whichever order: who was there first is called so.
+        for regions, longer in (
+            ((REGION, "eu-central-1"), "eu-central-1"),
+            (("eu-central-1", REGION), REGION),
+        ):
+            source = Aws(regions, ("rds",), endpoint_url=url)
+            sizes = source.inventory().capacities.filter(pl.col("metric") == "cpu")["resource"].to_list()
+            assert sizes == ["orders", f"{longer}/orders"]
+            samples = pl.concat(batch.samples for batch in source.pull(HOUR))
+            assert set(samples["resource"]) == {"orders" if regions[0] == REGION else f"{REGION}/orders"}
+    finally:
+        other.delete_db_instance(DBInstanceIdentifier="orders", SkipFinalSnapshot=True)
+
+
 def test_a_long_window_is_asked_in_parts(
     aws: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

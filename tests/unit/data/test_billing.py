@@ -240,6 +240,32 @@ def test_charges_find_their_service_by_resource_or_tag(store: Store) -> None:
     ]
 
 
+def test_charges_of_two_machines_of_one_name_find_their_own_service(store: Store) -> None:
+    group = "/subscriptions/1/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/Web-1"
+    names = store.names()
+    for place, called in (("B", "Web-1"), ("A", "A/Web-1")):
+        assert list(names.called("vm", {group.format(place).lower(): ("Web-1", "A/Web-1")}).values()) == [
+            called
+        ]
+    names.called("vm", {"projects/p/zones/z/instances/g": ("g",)})
+    store.record_names(names)
+    resources = {"resource": ["Web-1", "A/Web-1", "g"], "kind": ["vm"] * 3, "service": ["shop", None, "mail"]}
+    store.record_inventory(Inventory(resources=pl.DataFrame(resources)), run_id="r", source="cmdb")
+    record(
+        store,
+        "a.csv",
+        batch(
+            charge("1", resource=group.format("b"), resource_name="Web-1"),
+            # Nobody's, not the other one's.
+            charge("2", resource=group.format("a"), resource_name="Web-1"),
+            charge("4", resource="//compute.googleapis.com/projects/p/zones/z/instances/g"),
+        ),
+    )
+    store.refresh_bill_months()
+    months = store.frame("bills_by_service").select("service", "billed_cost").rows()
+    assert [(service, int(cost)) for service, cost in months] == [("mail", 4), ("shop", 1), (None, 2)]
+
+
 def test_the_residual_is_billed_less_computed(store: Store) -> None:
     record(
         store,

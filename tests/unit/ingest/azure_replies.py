@@ -6,39 +6,69 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.standin import Asked, Reply
+from tests.standin import Answer, Asked, Reply
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
-MACHINE = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/web-1"
-)
-DISK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/disks/web-1-data"
 SERVER = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Sql/servers/shop"
 START = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
 """Of the one day that was measured: lately, so that a first pull need not go back for years."""
 GIB = 2**30
 
 
+def machine(name: str = "web-1", *, group: str = "shop", subscription: str = SUBSCRIPTION) -> dict[str, Any]:
+    """As the resource manager lists it."""
+    return {
+        "id": _id(subscription, group, f"Microsoft.Compute/virtualMachines/{name}"),
+        "name": name, "location": "westeurope", "tags": {"service": "shop"},
+        "properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v5"}},
+    }  # fmt: skip
+
+
+def disk(
+    name: str = "web-1-data", *, group: str = "shop", subscription: str = SUBSCRIPTION
+) -> dict[str, Any]:
+    """As the resource manager lists it."""
+    return {
+        "id": _id(subscription, group, f"Microsoft.Compute/disks/{name}"),
+        "name": name, "location": "westeurope", "tags": {"service": "shop"},
+        "sku": {"name": "Premium_LRS"}, "properties": {"diskSizeGB": 128, "diskMBpsReadWrite": 100},
+    }  # fmt: skip
+
+
+def _id(subscription: str, group: str, rest: str) -> str:
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{rest}"
+
+
+def answering(*estate: dict[str, Any]) -> Answer:
+    """A cloud with these machines and disks in their subscriptions, and the databases of one server."""
+
+    def answer(asked: Asked) -> Reply:
+        for of in ("virtualMachines", "disks"):
+            if asked.path.endswith(f"/providers/Microsoft.Compute/{of}") and _signed(asked):
+                mine = "/".join(asked.path.split("/")[:3])
+                listed = [one for one in estate if one["id"].startswith(mine) and f"/{of}/" in one["id"]]
+                return Reply(200, {"value": listed})
+        return _further(asked)
+
+    return answer
+
+
 def answer(asked: Asked) -> Reply:
     """4 cores and 16 GiB: 25 % busy (50 % at most), 12 GiB free (10 at least), 1 and 2 Mbit/s."""
+    return answering(machine(), disk())(asked)
+
+
+def _signed(asked: Asked) -> bool:
+    return asked.headers.get("authorization") == "Bearer the-token" and not asked.path.startswith("/nowhere")
+
+
+def _further(asked: Asked) -> Reply:
     if asked.path.startswith("/nowhere"):
         return Reply(404, {"error": {"code": "NotFound", "message": asked.path}})
-    if asked.headers.get("authorization") != "Bearer the-token":
+    if not _signed(asked):
         return Reply(401, {"error": {"code": "InvalidAuthenticationToken", "message": "no token"}})
-    if asked.path.endswith("/virtualMachines"):
-        machine = {
-            "id": MACHINE, "name": "web-1", "location": "westeurope", "tags": {"service": "shop"},
-            "properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v5"}},
-        }  # fmt: skip
-        return Reply(200, {"value": [machine]})
     if asked.path.endswith("/vmSizes"):
         return Reply(200, {"value": [{"name": "Standard_D4s_v5", "numberOfCores": 4, "memoryInMB": 16_384}]})
-    if asked.path.endswith("/providers/Microsoft.Compute/disks"):
-        disk = {
-            "id": DISK, "name": "web-1-data", "location": "westeurope", "tags": {"service": "shop"},
-            "sku": {"name": "Premium_LRS"}, "properties": {"diskSizeGB": 128, "diskMBpsReadWrite": 100},
-        }  # fmt: skip
-        return Reply(200, {"value": [disk]})
     if asked.path.endswith("/providers/Microsoft.Sql/servers"):
         server = {"id": SERVER, "name": "shop", "location": "westeurope", "properties": {}}
         if asked.query.get("page") == ["2"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.standin import Asked, Reply, standing_in
+from tests.standin import Answer, Asked, Reply, standing_in
 
 START = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
 """Of the one day that was measured: lately, so that a first pull need not go back for years."""
@@ -38,29 +38,55 @@ AMOUNTS = {
 """What a machine of 4 cores and 16 GiB, its disk and a database of 8 cores do all of that day."""
 
 
-def compute(asked: Asked) -> Reply:
-    """One machine, and its type."""
-    url = "https://www.googleapis.com/compute/v1/projects/shop"
-    if asked.path.endswith("/aggregated/instances"):
-        machine = {
-            "name": "web-1", "zone": f"{url}/zones/{ZONE}", "labels": {"service": "shop"},
-            "machineType": f"{url}/zones/{ZONE}/machineTypes/e2-standard-4",
-            "disks": [
-                {
-                    "deviceName": "persistent-disk-0", "diskSizeGb": "100",
-                    "source": f"{url}/zones/{ZONE}/disks/web-1-data",
-                }
-            ],
-        }  # fmt: skip
-        items = {f"zones/{ZONE}": {"instances": [machine]}, "zones/us-east1-b": {"warning": {}}}
-        return Reply(200, {"items": items})
-    if asked.path.endswith("/machineTypes/e2-standard-4"):
-        return Reply(200, {"name": "e2-standard-4", "guestCpus": 4, "memoryMb": 16_384})
-    return Reply(404, {"error": {"code": 404, "message": "not found"}})
+URL = "https://www.googleapis.com/compute/v1/projects"
 
 
-def time_series(request: Any, machine: str = "web-1") -> Any:
-    """A ListTimeSeriesResponse with one series; newest points first, as the service orders them."""
+def machine(
+    name: str = "web-1",
+    *,
+    zone: str = ZONE,
+    project: str = "shop",
+    disks: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """As Compute Engine lists it, with its disks by device."""
+    disks = {"persistent-disk-0": "web-1-data"} if disks is None else disks
+    place = f"{URL}/{project}/zones/{zone}"
+    return {
+        "name": name, "zone": place, "labels": labels or {"service": "shop"},
+        "machineType": f"{place}/machineTypes/e2-standard-4",
+        "disks": [
+            {"deviceName": device, "diskSizeGb": "100", "source": f"{place}/disks/{disk}"}
+            for device, disk in disks.items()
+        ],
+    }  # fmt: skip
+
+
+def computing(*machines: dict[str, Any]) -> Answer:
+    """A Compute Engine with these machines in their projects and zones, a page for each, and their type."""
+
+    def compute(asked: Asked) -> Reply:
+        if asked.path.endswith("/aggregated/instances"):
+            mine = [one for one in machines if asked.path.split("/")[-3] == one["zone"].split("/")[-3]]
+            place = int(asked.query.get("pageToken", ["0"])[0])
+            items: dict[str, Any] = {"zones/us-east1-b": {"warning": {}}}
+            for one in mine[place : place + 1]:
+                items[f"zones/{one['zone'].rsplit('/', 1)[-1]}"] = {"instances": [one]}
+            further = {"nextPageToken": str(place + 1)} if place + 1 < len(mine) else {}
+            return Reply(200, {"items": items, **further})
+        if asked.path.endswith("/machineTypes/e2-standard-4"):
+            return Reply(200, {"name": "e2-standard-4", "guestCpus": 4, "memoryMb": 16_384})
+        return Reply(404, {"error": {"code": 404, "message": "not found"}})
+
+    return compute
+
+
+def time_series(request: Any, machines: Sequence[tuple[str, ...]] = (("web-1",),)) -> Any:
+    """A ListTimeSeriesResponse with a series per machine; newest points first, as the service orders them.
+
+    Args:
+        machines: name, zone, project and device of each; what is left out is as of the only machine.
+    """
     from google.cloud import monitoring_v3
 
     step = timedelta(seconds=request.aggregation.alignment_period.seconds)
@@ -77,26 +103,24 @@ def time_series(request: Any, machine: str = "web-1") -> Any:
             interval = monitoring_v3.TimeInterval(start_time=at - step, end_time=at)
             points.append(monitoring_v3.Point(interval=interval, value={"double_value": amount}))
         at -= step
-    about: dict[str, Any] = {
-        "metric": {"type": "m", "labels": {}},
-        "resource": {"type": "gce_instance", "labels": {"zone": ZONE, "project_id": "shop"}},
-        "metadata": {"system_labels": {"name": machine}},
-    }
-    if "/instance/disk/" in request.filter:
-        about["metric"]["labels"]["device_name"] = "persistent-disk-0"
-    if "cloudsql" in request.filter:
-        labels = {"region": "europe-west3", "project_id": "shop", "database_id": "shop:orders"}
-        about = {"metric": {"type": "m"}, "resource": {"type": "cloudsql_database", "labels": labels}}
-    return monitoring_v3.ListTimeSeriesResponse(
-        time_series=[
-            {
-                **about,
-                "points": points,
-            }
-        ]
-        if points
-        else []
-    )
+    found = []
+    for one in machines if points else ():
+        name, zone, project, device = (*one, *("web-1", ZONE, "shop", "persistent-disk-0")[len(one) :])
+        # Of the projects that it watches over those that were asked for.
+        if "project_id" in request.filter and f'project_id = "{project}"' not in request.filter:
+            continue
+        about: dict[str, Any] = {
+            "metric": {"type": "m", "labels": {}},
+            "resource": {"type": "gce_instance", "labels": {"zone": zone, "project_id": project}},
+            "metadata": {"system_labels": {"name": name}},
+        }
+        if "/instance/disk/" in request.filter:
+            about["metric"]["labels"]["device_name"] = device
+        if "cloudsql" in request.filter:
+            labels = {"region": "europe-west3", "project_id": project, "database_id": f"{project}:orders"}
+            about = {"metric": {"type": "m"}, "resource": {"type": "cloudsql_database", "labels": labels}}
+        found.append({**about, "points": points})
+    return monitoring_v3.ListTimeSeriesResponse(time_series=found)
 
 
 @contextmanager
@@ -132,9 +156,9 @@ def monitoring(reply: Any = time_series) -> Iterator[str]:
 
 
 @contextmanager
-def cloud(reply: Any = time_series) -> Iterator[dict[str, Any]]:
+def cloud(reply: Any = time_series, compute: Answer | None = None) -> Iterator[dict[str, Any]]:
     """Both; gives the settings that reach them."""
-    with standing_in(compute) as (url, _), monitoring(reply) as address:
+    with standing_in(compute or computing(machine())) as (url, _), monitoring(reply) as address:
         yield {
             "projects": ("shop",),
             "token_variable": "GCP_TEST_TOKEN",

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 
 pytest.importorskip("azure.monitor.querymetrics", reason="needs the extra `azure`")
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.series import Window
-from headroom.jobs.pulling import stated_capacities
 from ingest.azure import Azure
-from ingest.intake import intake
 from tests.standin import Asked, Reply, standing_in
 from tests.unit.ingest.azure_replies import START, SUBSCRIPTION, answer
+from tests.unit.ingest.clouds import amounts, taken_in
 
 HOUR = Window(START, START + timedelta(hours=1))
 
@@ -39,16 +37,9 @@ def at(url: str, **settings: Any) -> Azure:
 
 
 def test_amounts_peaks_and_capacities(source: Azure) -> None:
-    sizes = stated_capacities(source.inventory().capacities)
-    batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
-    assert sum(batch.rejected.height for batch in batches) == 0
-    samples = pl.concat(batch.samples for batch in batches)
+    samples = taken_in(source, HOUR)
     assert samples.height == (4 + 2 + 3) * 12
-    found = {
-        (row["resource"], row["metric"]): (row["value"], row["value_max"], row["capacity"])
-        for row in samples.filter(pl.col("ts") == START).iter_rows(named=True)
-    }
-    assert found == {
+    assert amounts(samples, START) == {
         ("web-1", "cpu"): (1.0, 2.0, 4.0),
         ("web-1", "memory"): (4.0, 6.0, 16.0),
         ("web-1", "network_in"): (pytest.approx(1.0), None, None),

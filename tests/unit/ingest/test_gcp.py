@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +14,10 @@ pytest.importorskip("google.cloud.monitoring_v3", reason="needs the extra `gcp`"
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.series import Window
-from headroom.jobs.pulling import stated_capacities
 from ingest.gcp import Gcp
-from ingest.intake import intake
 from tests.standin import Reply, standing_in
-from tests.unit.ingest.gcp_replies import START, ZONE, cloud, time_series
+from tests.unit.ingest.clouds import amounts, refused, taken_in
+from tests.unit.ingest.gcp_replies import START, ZONE, cloud, computing, machine, time_series
 
 HOUR = Window(START, START + timedelta(hours=1))
 
@@ -34,17 +34,10 @@ def source() -> Iterator[Gcp]:
 
 
 def test_amounts_peaks_and_capacities(source: Gcp) -> None:
-    sizes = stated_capacities(source.inventory().capacities)
-    batches = [intake(one, now=datetime.now(UTC), capacities=sizes) for one in source.pull(HOUR)]
-    assert sum(batch.rejected.height for batch in batches) == 0
-    samples = pl.concat(batch.samples for batch in batches)
+    samples = taken_in(source, HOUR)
     assert samples.height == (4 + 2 + 5) * 12
     assert (samples["ts"].min(), samples["ts"].max()) == (START, START + timedelta(minutes=55))
-    found = {
-        (row["resource"], row["metric"]): (row["value"], row["value_max"], row["capacity"])
-        for row in samples.filter(pl.col("ts") == START).iter_rows(named=True)
-    }
-    assert found == {
+    assert amounts(samples, START) == {
         ("web-1", "cpu"): (1.0, 2.0, 4.0),
         ("web-1", "memory"): (4.0, 6.0, 16.0),
         ("web-1", "network_in"): (pytest.approx(1.0), None, None),
@@ -78,6 +71,34 @@ def test_inventory(source: Gcp) -> None:
     ]  # fmt: skip
 
 
+def test_a_disk_that_machines_share_is_there_once_and_does_what_all_of_them_do() -> None:
+    shared = {"data": "shared"}
+    machines = [machine(name, disks=shared, labels={"service": "shop", "a": name}) for name in ("m-2", "m-1")]
+    series = [(name, ZONE, "shop", "data") for name in ("m-1", "m-2")]
+    with cloud(lambda request: time_series(request, series), computing(*machines)) as settings:
+        source = Gcp(**settings, services=("disks",))
+        inventory = source.inventory()
+        samples = taken_in(source, HOUR)
+    (disk,) = inventory.resources.rows(named=True)
+    assert (disk["resource"], disk["service"]) == ("shared", "shop")
+    assert json.loads(disk["labels"]) == {"service": "shop", "attached_to": "m-1, m-2"}
+    assert inventory.capacities.select("resource", "metric", "capacity").rows() == [
+        ("shared", "storage", 100.0)
+    ]
+    assert amounts(samples, START) == {
+        ("shared", "network_in"): (pytest.approx(6.0), None, None),
+        ("shared", "network_out"): (pytest.approx(8.0), None, None),
+    }
+
+
+def test_a_project_that_watches_over_others_brings_its_own_only() -> None:
+    series = [("web-1", ZONE, "shop"), ("web-1", ZONE, "another")]
+    with cloud(lambda request: time_series(request, series)) as settings:
+        samples = taken_in(Gcp(**settings), HOUR)
+    measured = amounts(samples, START)
+    assert measured["web-1", "cpu"][0] == 1.0 and measured["orders", "storage"][0] == 40.0
+
+
 def test_databases_that_reported_lately_are_in_the_inventory(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -103,15 +124,11 @@ def test_a_metric_that_nobody_ever_reported_is_no_error() -> None:
 
 
 def test_a_machine_that_is_gone_is_rejected_not_dropped() -> None:
-    with cloud(lambda request: time_series(request, "deleted")) as settings:
+    with cloud(lambda request: time_series(request, [("deleted",)])) as settings:
         batches = list(Gcp(**settings, services=("compute", "disks")).pull(HOUR))
     assert sum(batch.samples.height for batch in batches) == 0
-    assert batches[0].rejected.select("reason", "raw").rows() == [
-        (
-            "the machine is not there any more",
-            f"compute.googleapis.com/instance/cpu/utilization {ZONE}/deleted: 12 points",
-        )
-    ]
+    of_cpu = f"compute.googleapis.com/instance/cpu/utilization {ZONE}/deleted: 12 points"
+    assert ("the machine is not there any more", of_cpu) in refused(batches)
 
 
 def test_bytes_that_are_no_reply_are_an_error() -> None:
