@@ -60,7 +60,7 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
     for name in models:
         if name not in FORECASTERS:
             raise UnknownName("forecaster", name, FORECASTERS)
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     horizon = question.horizon or _HORIZON[question.grain]
@@ -84,12 +84,23 @@ def backtest(run: Run, question: Question) -> pl.DataFrame:
             raise ConfigError(
                 f"nothing to score: no series fits, or history is under two horizons of {horizon} slots"
             )
-        earlier = run.store.frame("forecast_scores_but", grain=question.grain, models=list(models))
-        run.store.replace(
-            "forecast_scores", pl.concat([earlier, made.select(earlier.columns)], how="vertical_relaxed")
-        )
+        run.store.replace("forecast_scores", _kept(run, question, models, made))
         report.rows_read = made.height
     return _summary(made)
+
+
+def _kept(run: Run, question: Question, models: Sequence[str], made: pl.DataFrame) -> pl.DataFrame:
+    """The scores to store: those just made, and what they say nothing about.
+
+    A backtest of some series leaves the scores of the others; one of all leaves none of series that are gone.
+    """
+    of_some = question.metric is not None or bool(question.subject) or question.most is not None
+    if of_some:
+        same = ("grain", "scope", "subject", "metric", "model")
+        earlier = run.store.frame("forecast_scores_but", grain="", models=[]).join(made, on=same, how="anti")
+    else:
+        earlier = run.store.frame("forecast_scores_but", grain=question.grain, models=list(models))
+    return pl.concat([earlier, made.select(earlier.columns)], how="vertical_relaxed")
 
 
 def _labelled_out(panel: Panel, known: Mapping[str, Known]) -> Panel:

@@ -95,7 +95,7 @@ def forecast(run: Run) -> ForecastReport:
     for name in (settings.model, *settings.models.values()):
         if name not in FORECASTERS:
             raise UnknownName("forecaster", name, FORECASTERS)
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     with run.record("forecast") as report:

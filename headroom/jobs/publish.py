@@ -16,7 +16,7 @@ def publish(run: Run) -> Path:
     Raises:
         StoreUnavailable: the store holds no measurement yet.
     """
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     settings = run.settings.model_dump_json(include={"forecast", "decide", "prices"})

@@ -111,7 +111,7 @@ def history_of(run: Run, request: ReplayRequest, metric: str, fleet: Fleet) -> R
 
     Raises StoreUnavailable where nothing was measured.
     """
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     days = request.days or run.settings.decide.replay_days or DEFAULT_DAYS

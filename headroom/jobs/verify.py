@@ -25,7 +25,7 @@ def verify(run: Run) -> int:
     Raises:
         StoreUnavailable: nothing was measured yet.
     """
-    newest = run.store.newest_sample()
+    newest = run.newest_sample()
     if newest is None:
         raise StoreUnavailable(f"{run.settings.store_path}: nothing measured yet; `headroom ingest` loads it")
     until = (newest + HOUR).replace(minute=0, second=0, microsecond=0)
