@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import polars as pl
 
@@ -38,7 +38,7 @@ class View:
 
     def link(self, path: str, /, **query: str | int | None) -> str:
         """Address of a page with the same place filters; None leaves a key out."""
-        kept = {column: ",".join(values) for column, values in self.place.items()}
+        kept = {column: ",".join(map(_escaped, values)) for column, values in self.place.items()}
         asked = {key: str(value) for key, value in query.items() if value is not None and value != ""}
         words = urlencode(kept | asked, safe=",")
         return f"{path}?{words}" if words else path
@@ -79,7 +79,12 @@ def place_of(query: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """The place filters in a query string; empty ones mean all."""
     place = {}
     for column in PLACE:
-        values = tuple(sorted({value for value in query.get(column, "").split(",") if value}))
+        values = tuple(sorted({unquote(value) for value in query.get(column, "").split(",") if value}))
         if values:
             place[column] = values
     return place
+
+
+def _escaped(value: str) -> str:
+    """A value of a filter that holds no comma, which is what stands between two."""
+    return value.replace("%", "%25").replace(",", "%2C")

@@ -1,8 +1,11 @@
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import duckdb
+import hypothesis.strategies as st
 import polars as pl
 import pytest
+from hypothesis import given
 
 from dashboard.costs import by_group, ledger, month_totals, unused_by_status
 from dashboard.estate import Estate
@@ -30,6 +33,12 @@ def test_the_place_in_the_address_limits_resources_services_and_what_runs_out(es
     assert view.services == ["web"]
     assert view.exhaustion("resource")["subject"].to_list() == ["web-3"]
     assert view.exhaustion("service")["subject"].to_list() == ["web"]
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=3, unique=True))
+def test_any_name_of_a_team_comes_back_from_a_link(teams: list[str]) -> None:
+    link = View(None, {"team": tuple(teams)}, NOW).link("/costs")  # type: ignore[arg-type]
+    assert place_of(dict(parse_qsl(urlsplit(link).query))) == {"team": tuple(sorted(teams))}
 
 
 def test_what_nobody_owns_can_be_asked_for(estate: Estate) -> None:
