@@ -16,6 +16,7 @@ from data.series import Metric
 from headroom.jobs.decide import prices
 from headroom.jobs.replayed_hours import Fleet, ReplayedHours, ReplayRequest, fleet_of, history_of
 from headroom.jobs.run import Run
+from headroom.jobs.sizes import OURS, policy_for
 from models.estate import DEFAULT_TIER
 from models.proposals import TIER_WEIGHTS
 from models.replay.replay import ALL_TIERS, replay
@@ -24,7 +25,6 @@ from models.sizing import POLICIES
 
 LONG_HOLD = 28
 """Sizes are also replayed with a hold of four weeks where at least two such windows fit."""
-OURS = "marginal"
 OUR_TARGETS = (0.01, 0.0025)
 """Breach targets of our policy besides the one in the settings: its curve, and its calibration."""
 
@@ -136,7 +136,7 @@ def _replay_metric(
         try:
             scores = replay(
                 history,
-                {name: POLICIES[name]()},
+                {name: policy_for(name, metric, run.settings.decide.memory_floor)},
                 start_day=hours.start_day,
                 hold_days=request.hold_days,
                 targets=sorted(set(targets), reverse=True),

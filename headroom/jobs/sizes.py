@@ -20,7 +20,10 @@ from models.proposals import TIER_WEIGHTS
 from models.sizing import POLICIES
 from models.sizing.limits import within
 from models.sizing.marginal import Marginal
-from models.sizing.policy import SizingOptions
+from models.sizing.policy import SizingOptions, SizingPolicy
+
+OURS = "marginal"
+"""Our policy's name among POLICIES."""
 
 
 def sizes_of(
@@ -79,6 +82,13 @@ def hours_that_count(
     return counted_slots(known, hourly, run.settings.decide.business_hours, run.settings.forecast.zones)
 
 
+def policy_for(name: str, metric: str, memory_floor: float) -> SizingPolicy:
+    """The policy of that name as it is followed for a metric: ours never goes below the floor of memory."""
+    if name == OURS and metric == Metric.MEMORY:
+        return Marginal(floor=memory_floor)
+    return POLICIES[name]()
+
+
 def stated_capacities(run: Run) -> dict[str, dict[str, float]]:
     """Resource -> metric -> capacity in force: what nobody measures still has a stated size."""
     stated: dict[str, dict[str, float]] = {}
@@ -127,8 +137,7 @@ def _sizes(
         at_most=at_most[sized],
         hard=metric in (Metric.MEMORY, Metric.STORAGE),
     )
-    floored = settings.policy == "marginal" and metric == Metric.MEMORY
-    policy = Marginal(floor=settings.memory_floor) if floored else POLICIES[settings.policy]()
+    policy = policy_for(settings.policy, metric, settings.memory_floor)
     found = within(policy.size(fleet, None, options), options.at_most)
     for row, answer in zip(np.flatnonzero(sized), found, strict=True):
         answers[row] = answer

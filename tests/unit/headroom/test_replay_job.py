@@ -156,3 +156,12 @@ def test_a_run_without_enough_history_goes_on(tmp_path: Path) -> None:
         replay_as_set(run)
         assert "not replayed: cpu: a replay from day 14 needs at least 15 days" in said(run)
         assert kept(run).is_empty()
+
+
+def test_ours_is_replayed_as_it_advises_never_below_the_floor_of_memory(tmp_path: Path) -> None:
+    measured = {("a", metric): hours(42) for metric in ("cpu", "memory")}
+    floor = DecideSettings(memory_floor=0.9)
+    with hourly_run(tmp_path, measured, inventory([{"resource": "a"}]), decide=floor) as run:
+        table = replay_history(run, ReplayRequest(policies=("marginal",))).filter(pl.col("tier").is_null())
+        least = dict(table.group_by("metric").agg(pl.col("allocated").min()).iter_rows())
+        assert least["cpu"] < 0.9 <= least["memory"]
