@@ -67,6 +67,6 @@ def decided(view: View, row: Mapping[str, Any], verdicts: Verdicts) -> Component
     return section(
         "Decide",
         asked,
-        html.P(outcome(found[0], view.estate.currency), className="caption") if found else None,
+        html.P(outcome(found[-1], view.estate.currency), className="caption") if found else None,
         *(texts(change) for change in changes),
     )

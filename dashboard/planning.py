@@ -26,7 +26,7 @@ from models.estate import Resource, read_estate
 from models.ledger import LedgerRow, savings_of
 from models.pricing import Pricer
 from models.proposals import plan_of
-from models.realised import Realised, carried_out, realised
+from models.realised import Realised, carried_out, done_before, realised
 from models.verdicts import Verdicts, objection
 
 
@@ -204,13 +204,14 @@ def progress_for(
     As far as this run can see; of all or of some resources.
     """
     snapshot = estate.snapshot
-    accepted = verdicts.accepted()
+    accepted, earlier = verdicts.accepted(), verdicts.overtaken
     settled = {choice.resource for choice in accepted}
     told = as_choices(snapshot.table("advised").filter(~pl.col("resource").is_in(sorted(settled))))
     if resources is not None:
         accepted = [choice for choice in accepted if choice.resource in resources]
+        earlier = tuple(pair for pair in earlier if pair[0].resource in resources)
         told = [one for one in told if one[0].resource in resources]
-    if not accepted and not told:
+    if not (accepted or earlier or told):
         return []
     known = pl.col("valid_from").is_null() | (pl.col("valid_from") <= estate.as_of)
     over = pl.col("valid_to") <= estate.as_of
@@ -221,11 +222,11 @@ def progress_for(
         .with_columns(pl.when(over).then("valid_to").alias("valid_to"))
     )
     told = _perhaps_done(estate, told, versions)
-    names = sorted({choice.resource for choice in (*accepted, *(one for one, _ in told))})
+    every = [*accepted, *(one for one, _ in (*earlier, *told))]
+    names = sorted({choice.resource for choice in every})
     if not names:
         return []
-    start = min((choice.at for choice in (*accepted, *(one for one, _ in told))), default=estate.as_of)
-    start = min(start, estate.as_of) - timedelta(days=2)
+    start = min(estate.as_of, *(choice.at for choice in every)) - timedelta(days=2)
     start = start.replace(minute=0, second=0, microsecond=0)
     theirs = read_estate(
         versions.filter(pl.col("resource").is_in(names)), snapshot.frame("services_now"), estate.as_of
@@ -237,10 +238,14 @@ def progress_for(
         snapshot.table("resource_costs").select("resource", "monthly_cost").iter_rows()
     )
     exchange = exchange_of(estate)
-    done = carried_out(told, of_these, costs, [hourly], exchange)
-    return sorted(
-        [*realised(accepted, of_these, costs, [hourly], exchange), *done], key=lambda one: one.choice.resource
-    )
+    before = done_before(earlier, of_these, [hourly], exchange)
+    told = [one for one in told if one[0].resource not in {done.choice.resource for done in before}]
+    found = [
+        *realised(accepted, of_these, costs, [hourly], exchange),
+        *before,
+        *carried_out(told, of_these, costs, [hourly], exchange),
+    ]
+    return sorted(found, key=lambda one: (one.choice.resource, one.choice.at))
 
 
 def _counted(estate: Estate, resources: Sequence[Resource], hourly: Panel) -> Panel:

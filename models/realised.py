@@ -87,6 +87,38 @@ def realised(
     return [_became(choice, place) for choice in sorted(accepted, key=lambda one: one.resource)]
 
 
+def done_before(
+    overtaken: Sequence[tuple[Choice, Choice]],
+    versions: Sequence[Resource],
+    hourly: Sequence[Panel],
+    exchange: Exchange | None = None,
+) -> list[Realised]:
+    """What was done of what was accepted until something else was said, by resource and time.
+
+    Each is measured until the next word, at what the resource cost then: later changes are not its own.
+
+    Args:
+        overtaken: what was accepted, and the next choice (`models.verdicts.Verdicts.overtaken`).
+    """
+    found = []
+    for choice, next_one in sorted(overtaken, key=lambda pair: (pair[0].resource, pair[0].at)):
+        name, until = choice.resource, next_one.at
+        known = [
+            replace(
+                version, valid_to=None if version.valid_to and version.valid_to > until else version.valid_to
+            )
+            for version in versions
+            if version.name == name and (version.valid_from is None or version.valid_from <= until)
+        ]
+        seen = [_until(panel, name, until) for panel in hourly]
+        place = _Place.of(known, seen, {}, exchange)
+        place.costs[name] = place.then(next_one.cost_now, next_one.currency)
+        one = _became(choice, place)
+        if one.progress is not Progress.PENDING:
+            found.append(one)
+    return found
+
+
 def carried_out(
     advised: Sequence[tuple[Choice, datetime]],
     versions: Sequence[Resource],
@@ -114,7 +146,7 @@ class _Place:
 
     versions: Mapping[str, Sequence[Resource]]
     rows: Mapping[str, Sequence[tuple[Panel, int]]]
-    costs: Mapping[str, Decimal | None]
+    costs: dict[str, Decimal | None]
     exchange: Exchange | None
 
     @classmethod
@@ -132,7 +164,7 @@ class _Place:
         for panel in hourly:
             for row, key in enumerate(panel.keys):
                 rows.setdefault(key.subject, []).append((panel, row))
-        return cls(by_name, rows, costs, exchange)
+        return cls(by_name, rows, dict(costs), exchange)
 
     def then(self, value: Decimal | None, currency: str) -> Decimal | None:
         """What was noted in the currency of that day, in that of the costs; None where no rate is stated."""
@@ -208,6 +240,12 @@ def _around(versions: Sequence[Resource], since: datetime) -> tuple[Resource | N
         elif start <= since:
             after = versions[i]
     return before, before if after is None else after
+
+
+def _until(panel: Panel, subject: str, moment: datetime) -> Panel:
+    """The series of a subject, up to a moment."""
+    part = panel.take([row for row, key in enumerate(panel.keys) if key.subject == subject])
+    return part.between(0, int(np.clip((moment - panel.start) // panel.step, 0, panel.slots)))
 
 
 def _gone(versions: Sequence[Resource]) -> datetime | None:

@@ -32,17 +32,26 @@ class Verdicts:
 
     of_resource: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     """Resource -> choices about different kinds of change, the oldest first."""
+    overtaken: tuple[tuple[Choice, Choice], ...] = ()
+    """What was accepted until something else was said, and what that was: it may have been done by then."""
 
     @classmethod
     def of(cls, history: Iterable[Choice]) -> Verdicts:
         """Those in force among all that were ever given, the oldest first."""
         kept: dict[str, list[Choice]] = {}
+        overtaken: list[tuple[Choice, Choice]] = []
         for choice in history:
-            others = [one for one in kept.get(choice.resource, []) if _kind(one) != _kind(choice)]
+            known = kept.get(choice.resource, [])
+            others = [one for one in known if _kind(one) != _kind(choice)]
             if choice.verdict is Verdict.ACCEPT:
                 others = [one for one in others if one.verdict is not Verdict.ACCEPT]
-            kept[choice.resource] = others if choice.verdict is Verdict.WITHDRAW else [*others, choice]
-        return cls({resource: tuple(found) for resource, found in kept.items() if found})
+            if choice.verdict is not Verdict.WITHDRAW:
+                gone = [one for one in known if one.verdict is Verdict.ACCEPT and one not in others]
+                overtaken += [(one, choice) for one in gone]
+                others.append(choice)
+            kept[choice.resource] = others
+        found = {resource: tuple(choices) for resource, choices in kept.items() if choices}
+        return cls(found, tuple(overtaken))
 
     def about(self, advice: Advice) -> Choice | None:
         """What was decided about that advice; None = nothing that still speaks of it.

@@ -420,6 +420,10 @@ def test_what_was_accepted_is_found_in_the_next_inventory(fleet: Settings, tmp_p
     assert found.since == estate.as_of - timedelta(days=1)
     assert found.saving == row["saving"] > 0, "cost before minus cost since is what was promised"
     assert found.breach_after is not None and found.accepted
+    with closing(AppState(settings.app_state_url)) as state:
+        state.choose(replace(found.choice, verdict=Verdict.DISMISS, at=estate.as_of, reason="far enough"))
+    (kept,) = progress(settings)
+    assert (kept.since, kept.saving) == (found.since, found.saving), "what was done stays done"
 
 
 def test_what_was_simply_done_is_measured_too(fleet: Settings, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from models.changes import Change
 from models.estate import Resource
 from models.ledger import realised_saving, savings_of
 from models.pricing import Pricer
-from models.realised import Progress, Realised, carried_out, realised
+from models.realised import Progress, Realised, carried_out, done_before, realised
+from models.verdicts import Verdicts
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 ACCEPTED = START + timedelta(hours=48)
@@ -187,6 +188,37 @@ def test_what_was_advised_in_another_currency_is_converted_or_unknown() -> None:
     assert (found.cost_before, found.cost_after) == (Decimal("180.00"), Decimal("90.00"))
     (unrated,) = realised([told], versions, euros, [STEADY], Exchange("EUR"))
     assert unrated.saving is None, "no rate is ever made up"
+
+
+def test_step_after_step_every_saving_counts_once() -> None:
+    """Two halvings, each accepted: 200 to 100, then 100 to 50; 150 altogether."""
+    second = CHANGED + timedelta(hours=24)
+    versions = [
+        version("m6i.xlarge", START, CHANGED),
+        version("m6i.large", CHANGED, second),
+        version("m6i.medium", second),
+    ]
+    one = accepted(cost_then=Decimal(100))
+    other = replace(one, at=CHANGED + timedelta(hours=12), from_type="m6i.large", to_type="m6i.medium",
+                    cost_now=Decimal(100), cost_then=Decimal(50))  # fmt: skip
+    verdicts = Verdicts.of([one, other])
+    panel = hours(np.r_[np.full(60, 4.0), np.full(24, 2.0), np.full(24, 1.0)])
+    (now,) = realised(verdicts.accepted(), versions, {"web-1": Decimal(50)}, [panel])
+    (before,) = done_before(verdicts.overtaken, versions, [panel])
+    assert (before.progress, before.since, before.saving) == (Progress.APPLIED, CHANGED, 100)
+    assert (now.progress, now.since, now.saving) == (Progress.APPLIED, second, 50)
+    assert realised_saving([before, now]) == 150
+    # Not done when the mind was changed: nothing is claimed for what came later.
+    hasty = replace(other, at=ACCEPTED + timedelta(hours=1))
+    assert done_before([(one, hasty)], versions, [panel]) == []
+
+
+def test_what_was_done_in_another_way_before_is_measured_at_what_it_cost_when_more_was_said() -> None:
+    versions = [version("m6i.xlarge", START, CHANGED), version("c6i.large", CHANGED)]
+    enough = Choice("web-1", Verdict.DISMISS, "resize_type", CHANGED + timedelta(hours=9), reason="enough",
+                    cost_now=Decimal(90))  # fmt: skip
+    (found,) = done_before([(accepted(cost_then=Decimal(100)), enough)], versions, [STEADY])
+    assert (found.progress, found.cost_after, found.saving) == (Progress.CHANGED, 90, 110)
 
 
 def test_what_was_done_without_a_verdict_is_found_by_what_was_advised() -> None:

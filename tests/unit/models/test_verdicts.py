@@ -98,6 +98,15 @@ def test_what_was_accepted_and_is_done_says_nothing_of_the_next_step() -> None:
     assert not verdicts.is_accepted(next_step | amounts)
 
 
+def test_what_was_accepted_until_something_else_was_said_is_remembered() -> None:
+    yes = told(Verdict.ACCEPT, SMALLER)
+    again, enough = told(Verdict.ACCEPT, MIGRATE, 1), told(Verdict.DISMISS, SMALLER, 1)
+    assert Verdicts.of([yes, again]).overtaken == ((yes, again),)
+    assert Verdicts.of([yes, enough]).overtaken == ((yes, enough),)
+    assert Verdicts.of([yes, told(Verdict.WITHDRAW, SMALLER)]).overtaken == (), "it was taken back"
+    assert Verdicts.of([yes, told(Verdict.DISMISS, MIGRATE)]).overtaken == (), "it still counts"
+
+
 def test_a_deferral_ends_on_its_day() -> None:
     choice = told(Verdict.DEFER, SMALLER)
     assert objection(choice, date(2026, 12, 31)) == "deferred until 2027-01-01: licence"
