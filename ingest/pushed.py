@@ -90,7 +90,8 @@ class Pushed:
     keep: str = "2d"
     """How long readings are kept for late ones to join; what comes later still must be complete by itself."""
     longest_gap: str = "15m"
-    """Counters say nothing about stretches longer than this between two readings."""
+    """Counters say nothing about stretches longer than this between two readings, deltas of longer ones
+    neither."""
 
     brings_inventory: ClassVar[bool] = True
     """Batches say what their series say of resources."""
@@ -205,6 +206,9 @@ class Pushed:
         horizon = at - length_of_time(self.keep)
         step, lateness = length_of_time(self.step), length_of_time(self.lateness)
         fresh, ahead = _split(fresh, pl.col("ts") <= received + AHEAD)
+        longest_gap = length_of_time(self.longest_gap)
+        too_long = (pl.col("kind") == "delta") & (pl.col("ts") - pl.col("start") > longest_gap)
+        fresh, lumps = _split(fresh, ~too_long.fill_null(False))
         bounds = _bounds(state, step, lateness)
         fresh, late = _split(
             fresh.join(bounds, on=GROUP, how="left", maintain_order="left"),
@@ -223,7 +227,6 @@ class Pushed:
         alone, late = alone.filter(few), pl.concat([late, alone.filter(~few)])
         known = pl.concat([state, late, fresh])
         known = known.unique([*SERIES, "ts"], keep="last", maintain_order=True)
-        longest_gap = length_of_time(self.longest_gap)
         samples = self._settled(samples_of(known, step, longest_gap), known, bounds, received)
         if late.height:
             samples = pl.concat([late_samples(late, around, bounds, step, longest_gap), samples])
@@ -231,6 +234,7 @@ class Pushed:
         problems = [
             *rejected,
             _as_rejected(ahead, "its time is more than an hour after it was received; is a clock wrong?"),
+            _as_rejected(lumps, f"a change over more than {self.longest_gap} says nothing of its intervals"),
             _as_rejected(
                 forgotten, f"arrived more than {self.keep} late and without its other series; raise keep"
             ),

@@ -21,6 +21,8 @@ from ingest.readings import NAMES, ReadingList
 LARGEST = 64 * 2**20
 """Bytes of one request, unpacked."""
 
+_LATEST = 253_402_300_800_000
+"""Milliseconds since 1970 at which the year 10000 begins, which no date here can be in."""
 _STALE = 0x7FF0000000000002
 """Bits of the NaN by which Prometheus says that a series ended."""
 
@@ -84,7 +86,7 @@ def add_readings(
             continue
         for sample in samples:
             at, value = sample.timestamp, sample.value
-            if math.isfinite(value) and 0 < at < 2**53:
+            if math.isfinite(value) and 0 < at < _LATEST:
                 readings.add_at(places, at * 1_000, None, value)
             elif struct.unpack("<Q", struct.pack("<d", value))[0] != _STALE:
                 rejected.append((None, f"value {value} at {at} ms cannot be used", f"{name} {labels}"))

@@ -7,6 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cramjam
 import polars as pl
 import pytest
 
@@ -17,7 +18,9 @@ from ingest import archive
 from ingest.intake import intake
 from ingest.landing import Kind, Landing, segments
 from ingest.pushed import STATE, Pushed
+from ingest.remote_write import WriteRequest
 from tests.unit.ingest.payloads import STALE, START, node_scrape, node_series, write_request
+from tests.unit.ingest.test_otlp import Request
 
 NOW = START + timedelta(hours=2)
 ROOM = 2**30
@@ -378,6 +381,34 @@ def test_a_state_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / STATE).write_bytes(b"PAR1 nonsense")
     with pytest.raises(SourceError, match=r"state\.parquet: cannot be read"):
         list(source(tmp_path).pull(None))
+
+
+@pytest.mark.parametrize("moment", [2**53 - 1, 253_402_300_800_000, 1_714_521_600_000_000])
+def test_a_time_that_no_calendar_knows_stops_nobody_else(tmp_path: Path, moment: int) -> None:
+    """In milliseconds: the year 287396, the year 10000, and today taken for microseconds."""
+    request = WriteRequest()
+    series = request.timeseries.add()
+    for name, text in (("__name__", "node_memory_MemTotal_bytes"), ("instance", "web-2")):
+        series.labels.add(name=name, value=text)
+    series.samples.add(timestamp=moment, value=1.0)
+    odd = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+    land(tmp_path, [odd, *(node_scrape(at) for at in range(0, 241, 30))])
+    pushed = source(tmp_path)
+    (batch,) = pushed.pull(None)
+    pushed.loaded(batch)
+    assert batch.rejected["reason"].to_list() == [f"value 1.0 at {moment} ms cannot be used"]
+    assert set(batch.samples["resource"]) == {"web-1"}
+
+
+def test_a_change_over_half_a_century_fills_no_intervals(tmp_path: Path) -> None:
+    request = Request(host_name="a").sum("system.network.io", [(60, 600.0)], delta=True, direction="receive")
+    point = request.message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points.add()
+    point.CopyFrom(request.message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0])
+    point.start_time_unix_nano, point.time_unix_nano = 1_000, round((START.timestamp() + 120) * 1e9)
+    land(tmp_path, [request.message.SerializeToString()], kind=Kind.OTLP)
+    (batch,) = source(tmp_path).pull(None)
+    assert batch.samples["ts"].to_list() == [START]
+    assert batch.rejected["reason"].to_list() == ["a change over more than 10m says nothing of its intervals"]
 
 
 def test_a_segment_that_cannot_be_read_is_named(tmp_path: Path) -> None:
