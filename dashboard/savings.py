@@ -52,6 +52,8 @@ def savings(view: View) -> Component | None:
     ]
     unknown = sum(one.saving is None for one in done)
     note = f" {text.plural(unknown, 'change')} carried out at an unknown price." if unknown else ""
+    if advised.unknown:
+        note += f" Not counted: {text.plural(advised.unknown, 'change')} without a known price."
     return section(
         "Savings, from list to realised",
         table(heads, rows, "Savings from list to realised"),

@@ -32,6 +32,11 @@ def savings(settings_file: SettingsFile = None) -> None:
     done = [one for one in found if one.progress is not Progress.PENDING]
     sums.add_row("carried out", f"{len(done):,}", "", "", "", f"{realised_saving(done):,.2f}")
     print_table(sums)
+    for words, row in ledger.items():
+        if row.unknown:
+            typer.echo(f"{words}: {row.unknown:,} more without a known price, not counted")
+    if unknown := sum(one.saving is None for one in done):
+        typer.echo(f"carried out: {unknown:,} of them at an unknown price, counted as nothing")
     if not found:
         typer.echo("nothing was accepted, and nothing advised was carried out as far as the inventory shows")
         return

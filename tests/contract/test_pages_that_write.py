@@ -176,6 +176,18 @@ def test_what_was_accepted_before_the_advice_changed_is_not_still_to_be_done(des
     assert "Accepted, still to be done1" in page_text(desk, "/costs")
 
 
+def test_a_saving_that_is_not_known_is_said_beside_the_sums(tmp_path: Path) -> None:
+    folder = publish_small_estate(tmp_path)
+    priced = page_text(Published(follow(folder)), "/costs")
+    with duckdb.connect(str(next(folder.glob("*.duckdb")))) as connection:
+        connection.execute(
+            "UPDATE recommendations SET cost_then = NULL, saving = NULL WHERE resource = 'web-2'"
+        )
+    unpriced = page_text(Published(follow(folder)), "/costs")
+    said = "Not counted: 1 change without a known price."
+    assert said in unpriced and said not in priced
+
+
 def test_taking_back_means_todays_advice_and_else_the_last_word(desk: Published) -> None:
     assert desk.state is not None
     stop = Choice("web-1", Verdict.ACCEPT, "stop", NOW)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 import yaml
@@ -361,6 +362,22 @@ def test_labels_and_settings_limit_hours_and_replicas(fleet: Settings, tmp_path:
     for row in advised.filter(pl.col("action") == "add_members").iter_rows(named=True):
         count = int(row["to_size"].split(" ×")[0])
         assert row["resource"] not in replicas or row["target_cpu"] / count <= 0.45 + 1e-9
+
+
+def test_a_saving_that_is_not_known_is_said_and_not_counted(fleet: Settings, tmp_path: Path) -> None:
+    copy = tmp_path / "fleet"
+    shutil.copytree(fleet.root, copy)
+    settings = load(copy / "headroom.toml", environ={})
+    assert "without a known price" not in said(settings, "savings")
+    with Snapshot.open(settings.published) as snapshot:
+        file = settings.published / f"{snapshot.run_id}.duckdb"
+        told = snapshot.table("recommendations").filter(pl.col("saving") > 0).sort("resource")
+    with duckdb.connect(str(file)) as connection:
+        where = "WHERE resource = ?"
+        connection.execute(f"UPDATE recommendations SET cost_then = NULL, saving = NULL {where}",
+                           [told["resource"][0]])  # fmt: skip
+        connection.execute("DELETE FROM alternatives")
+    assert "all that is advised: 1 more without a known price, not counted" in said(settings, "savings")
 
 
 def test_dates_are_counted_from_the_day_of_the_forecast(fleet: Settings, tmp_path: Path) -> None:
