@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,20 @@ def test_the_second_waits_and_nothing_is_lost(folder: Path) -> None:
     answers = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], answers
     assert samples(folder) == ROWS + ROWS // 2
+
+
+def test_who_waited_takes_the_time_when_it_begins(folder: Path) -> None:
+    """By the time before, the newest of what the first one loaded could lie in the future."""
+    path = folder / "var" / "headroom.duckdb"
+    with Store.open(path):
+        second = start(folder, "two", 60)
+        time.sleep(4)  # so that it surely waits
+        released = datetime.now(UTC)
+    _, told = second.communicate(timeout=120)
+    assert second.returncode == 0, told
+    with Store.open_readonly(path) as store:
+        begun = store.frame("status_runs")["run_id"].max()
+    assert isinstance(begun, str) and begun >= f"{released:%Y%m%dT%H%M%S}"
 
 
 def test_without_waiting_it_says_who_holds_the_store(folder: Path) -> None:
