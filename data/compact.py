@@ -104,8 +104,24 @@ def rewrite(
     (done, all) in rows.
     """
     compacted = path.with_name(path.name + ".compacted")
-    for leftover in (compacted, wal_of(compacted)):  # of a compaction that was killed
+    _remove(compacted)  # of a compaction that was killed
+    try:
+        _copy(connection, compacted, progress)
+    except BaseException:
+        # On a full disk half a copy would be in the way of whatever is done next.
+        _remove(compacted)
+        raise
+    return compacted
+
+
+def _remove(compacted: Path) -> None:
+    for leftover in (compacted, wal_of(compacted)):
         leftover.unlink(missing_ok=True)
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, compacted: Path, progress: Callable[[int, int], None] | None
+) -> None:
     quoted = str(compacted).replace("'", "''")
     with duckdb.connect() as fresh:
         # Through ATTACH, because only it takes the size of row groups; the tables remember it.
@@ -137,7 +153,6 @@ def rewrite(
         connection.execute("CHECKPOINT compacted")
     finally:
         connection.execute("DETACH compacted")
-    return compacted
 
 
 def wal_of(path: Path) -> Path:

@@ -83,6 +83,38 @@ def publish(
         leftover.unlink()
     target = folder / f"{run_id}.duckdb"
     part = folder / f".{run_id}.part"
+    try:
+        _write(connection, part, run_id, as_of, published_at, program_version, currency, settings_json)
+    except BaseException:
+        # On a full disk half a run would be in the way of whatever is done next.
+        for leftover in folder.glob(f"{part.name}*"):
+            leftover.unlink()
+        raise
+    described = {
+        "run_id": run_id,
+        "as_of": as_of.astimezone(UTC).isoformat(),
+        "published_at": published_at.astimezone(UTC).isoformat(),
+        "program_version": program_version,
+        "currency": currency,
+    }
+    _write_at_once(folder / f"{run_id}.json", json.dumps(described, indent=1) + "\n")
+    synced(part)
+    part.replace(target)
+    _write_at_once(folder / POINTER, target.name + "\n")
+    _prune(folder, keep, {run_id, *pinned})
+    return target
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    part: Path,
+    run_id: str,
+    as_of: datetime,
+    published_at: datetime,
+    program_version: str,
+    currency: str,
+    settings_json: str,
+) -> None:
     with duckdb.connect(str(part)) as fresh:
         migrate(fresh, part)
     connection.execute(f"ATTACH '{quoted(part)}' AS published")
@@ -102,19 +134,6 @@ def publish(
         connection.execute("CHECKPOINT published")
     finally:
         connection.execute("DETACH published")
-    described = {
-        "run_id": run_id,
-        "as_of": as_of.astimezone(UTC).isoformat(),
-        "published_at": published_at.astimezone(UTC).isoformat(),
-        "program_version": program_version,
-        "currency": currency,
-    }
-    _write_at_once(folder / f"{run_id}.json", json.dumps(described, indent=1) + "\n")
-    synced(part)
-    part.replace(target)
-    _write_at_once(folder / POINTER, target.name + "\n")
-    _prune(folder, keep, {run_id, *pinned})
-    return target
 
 
 def published_runs(folder: Path) -> list[PublishedRun]:
@@ -161,6 +180,9 @@ def _prune(folder: Path, keep: int, kept: Collection[str]) -> None:
         if run.run_id not in kept:
             run.path.unlink()
             run.path.with_suffix(".json").unlink()
+    for described in folder.glob("*.json"):  # of a run whose removal or publication was killed half way
+        if not described.with_suffix(".duckdb").exists():
+            described.unlink()
 
 
 def _write_at_once(path: Path, text: str) -> None:

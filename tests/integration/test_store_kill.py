@@ -18,13 +18,15 @@ from data.snapshot import Snapshot
 from data.store import Store
 
 WRITER = Path(__file__).parent / "store_writer.py"
+UPKEEP = Path(__file__).parent / "upkeep_writer.py"
 ROOT = Path(__file__).parents[2]
 ROWS = 3_000
+ROWS_OF_UPKEEP = 400
 
 
-def start(folder: Path, first: int) -> subprocess.Popen[str]:
+def start(folder: Path, first: int, writer: Path = WRITER) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(WRITER), str(folder), str(first)],
+        [sys.executable, str(writer), str(folder), str(first)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -76,6 +78,37 @@ def test_killed_writers_lose_nothing_and_disturb_nobody(tmp_path: Path) -> None:
         store.refresh_rollups()
         counted = store.frame("rollups_of_day", resource="vm-7")["count"].to_list()
         assert sum(counted) == len(acknowledged)
+
+
+@pytest.mark.slow
+def test_upkeep_killed_at_any_moment_keeps_every_day(tmp_path: Path) -> None:
+    chance = random.Random(20240202)
+    acknowledged = compacted = -1
+    path = tmp_path / "headroom.duckdb"
+    for _ in range(8):
+        writer = start(tmp_path, acknowledged + 1, UPKEEP)
+        assert writer.stdout is not None
+        assert writer.stdout.readline().strip() == "start"
+        time.sleep(chance.uniform(0.1, 1.5))
+        writer.send_signal(signal.SIGKILL)
+        lines = writer.stdout.read().splitlines()
+        writer.stdout.close()
+        assert writer.wait() == -signal.SIGKILL
+        compacted = max([compacted, *numbers(lines, "compacted")])
+        with Store.open(path) as store:
+            store.refresh_rollups()
+            days = store.frame("rollups_of_day")
+            raw = store.frame("samples_of")
+        counted = days.group_by("day").agg(pl.len(), pl.col("mean").unique(), pl.col("count").unique())
+        assert set(counted["len"]) <= {ROWS_OF_UPKEEP}
+        assert set(counted["count"].explode()) <= {1}
+        kept = sorted(round(mean[0]) for mean in counted["mean"])
+        assert kept == list(range(len(kept))), "a day is lost, though its samples may be gone"
+        assert len(kept) - 1 >= max([acknowledged, *numbers(lines, "loaded")])
+        acknowledged = len(kept) - 1
+        newest = set(raw["value"].unique().to_list())
+        assert newest >= set(range(max(acknowledged - 7, 0), acknowledged + 1)), "a sample went too early"
+    assert compacted > 10
 
 
 @pytest.mark.slow

@@ -57,6 +57,20 @@ def test_few_rows_per_series_take_few_bytes_and_compact_never_adds_any(store: St
     assert again.samples == samples.height
 
 
+def test_a_compaction_that_fails_leaves_no_half_copy_and_the_store_as_it_was(tmp_path: Path) -> None:
+    def fail(done: int, all_rows: int) -> None:
+        raise OSError("no room left")
+
+    with Store.open(tmp_path / "headroom.duckdb") as store:
+        store.load(Batch(estate(50, 40)), run_id="r", source="s", now=NOW)
+        with pytest.raises(OSError, match="no room left"):
+            store.compact(progress=fail)
+        assert not list(tmp_path.glob("*.compacted*"))
+        assert store.frame("samples_of").height == 2_000
+        store.compact()
+        assert store.frame("samples_of").height == 2_000
+
+
 def test_retention_removes_samples_and_keeps_rollups(store: Store) -> None:
     load(store, (0, "a", "cpu", 1.0), (5, "a", "cpu", 3.0), (10 * DAY, "a", "cpu", 5.0))
     store.refresh_rollups()

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from data.errors import StoreUnavailable, UnknownName
-from data.publish import POINTER
+from data.publish import ORDER, POINTER
 from data.snapshot import Snapshot
 from data.store import Store
 from tests.store_frames import MONDAY, NOW, load
@@ -92,6 +92,28 @@ def test_what_a_killed_publication_left_is_removed(store: Store, tmp_path: Path)
     (tmp_path / ".run-0.part.wal").write_bytes(b"half a log")
     publish(store, tmp_path, 1)
     assert not list(tmp_path.glob(".run*"))
+
+
+def test_a_publication_that_fails_half_way_leaves_nothing_and_the_store_usable(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ORDER, "rollup_hour", "error('no room left')")
+    with pytest.raises(duckdb.Error, match="no room left"):
+        publish(store, tmp_path, 1)
+    monkeypatch.undo()
+    assert not list(tmp_path.glob(".run-*"))
+    store.begin_run("run-1", "publish")
+    store.finish_run("run-1", "publish", outcome="failed")
+    publish(store, tmp_path, 1)
+    with Snapshot.open(tmp_path) as snapshot:
+        assert snapshot.run_id == "run-1"
+
+
+def test_a_description_without_its_run_is_removed(store: Store, tmp_path: Path) -> None:
+    publish(store, tmp_path / "p", 1)
+    (tmp_path / "p" / "run-1.duckdb").unlink()  # killed between the two
+    publish(store, tmp_path / "p", 2)
+    assert names(tmp_path / "p") == ["current", "run-2.duckdb", "run-2.json"]
 
 
 def test_a_failed_publication_leaves_the_pointer(
