@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.view import View
-from dashboard.widgets import Children, Column, link, named, section, table
+from dashboard.widgets import Children, Column, link, named, section, table, told
 
 COMPLETE = 0.95
 """A series with less of its last 28 days reported is told of."""
@@ -93,5 +93,7 @@ def gaps(view: View) -> Component | None:
     return section(
         f"{short.height:,} of {of} {have} gaps: less than {text.percent(COMPLETE)} of the last 28 days",
         table(heads, body, "Series with gaps"),
-        html.P(f"{rest:,} more; `headroom health` lists them.", className="caption") if rest > 0 else None,
+        html.P(told(f"{rest:,} more; `headroom health --all` lists them."), className="caption")
+        if rest > 0
+        else None,
     )

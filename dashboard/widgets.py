@@ -39,10 +39,18 @@ def named(attributes: dict[str, str]) -> Any:
     return attributes
 
 
+def told(words: Children) -> Children:
+    """A sentence whose commands, in backticks, look like commands."""
+    if not isinstance(words, str) or words.count("`") < 2:
+        return words
+    parts = words.split("`")
+    return [html.Code(part) if place % 2 else part for place, part in enumerate(parts) if part]
+
+
 def page(answer: Children, *sections: Child, aside: Child = None) -> Component:
     """A page: the sentence that answers its question, then what proves it."""
     return html.Article(
-        [html.Header([html.H1(answer, className="answer"), aside], className="answer-line"), *sections],
+        [html.Header([html.H1(told(answer), className="answer"), aside], className="answer-line"), *sections],
         className="page",
     )
 

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.figures.coverage import coverage_chart
 from dashboard.page import Page
+from dashboard.pages import overview
 from dashboard.proof import in_slots, pick
 from dashboard.replayed import frontier, replayed, tier_words
 from dashboard.track import reliability, what_came, with_scores
@@ -45,6 +46,8 @@ def layout(view: View, /, grain: str = "hour", metric: str = "cpu", **_: str) ->
                 "headroom run",
             ),
         )
+    if view.place and view.resources.is_empty():
+        return overview.empty(view)
     grain = pick(grain, list(GRAINS), "hour")
     rows = scored(view, grain)
     known = rows.filter(pl.col("relative_error").is_not_null())
@@ -97,8 +100,8 @@ def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
     kind = "Hourly" if grain == "hour" else "Daily"
     if scored.is_empty():
         return (
-            f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')}, none scored yet;"
-            f" `headroom backtest --grain {grain}` does it."
+            f"{kind} forecasts were made of {text.plural(rows.height, 'series', 'series')};"
+            f" {'it is not' if rows.height == 1 else 'none is'} scored yet."
         )
     error = scored["relative_error"].median()
     held = scored["coverage_80"].drop_nulls().drop_nans().mean()

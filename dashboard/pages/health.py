@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from dashboard import text
 from dashboard.completeness import gaps, outcome, sources
 from dashboard.page import Page
+from dashboard.pages import overview
 from dashboard.view import View
 from dashboard.widgets import (
     Children,
@@ -23,6 +24,7 @@ from dashboard.widgets import (
     page,
     section,
     table,
+    told,
 )
 
 SILENT_HOURS = 24
@@ -36,6 +38,8 @@ def layout(view: View, /, all: str = "", **_: str) -> Component:
     """Silent resources, rejected rows, runs."""
     # Drivers (requests, users) are reported under their service's name; only what has a capacity counts here.
     heard = view.estate.freshness.filter(pl.col("resource").is_in(view.resources["resource"].implode()))
+    if view.place and view.resources.is_empty():
+        return overview.empty(view)
     if heard.is_empty() and view.estate.runs.is_empty():
         return page(
             "Nothing was loaded yet.",
@@ -184,7 +188,9 @@ def _rejected(view: View) -> Component:
             body,
             "Rejected rows",
         ),
-        html.P(f"{text.plural(rest, 'more reason')}; `headroom status` lists them.", className="caption")
+        html.P(
+            told(f"{text.plural(rest, 'more reason')}; `headroom status` lists them."), className="caption"
+        )
         if rest > 0
         else None,
     )

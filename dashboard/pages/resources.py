@@ -83,6 +83,9 @@ def layout(
 
 def answer(view: View, frame: pl.DataFrame, asked: dict[str, str]) -> str:
     """How many need something, how many could give something back."""
+    if frame.is_empty():
+        of = f" of {asked['service']}" if asked["service"] else ""
+        return f"There is no {asked['kind'] or 'resource'}{of} here."
     counts = dict(frame.group_by("status").len().iter_rows())
     short = counts.get("under_provisioned", 0)
     risky = counts.get("at_risk", 0)

@@ -302,6 +302,23 @@ def test_a_server_that_does_not_answer_is_said_and_the_page_stays(tab: Visit) ->
     tab.faults = [fault for fault in tab.faults if "ERR_FAILED" not in fault and "Callback" not in fault]
 
 
+def test_no_page_scrolls_sideways_on_a_phone(phone: Visit) -> None:
+    paths = ("/", "/services", "/runway", "/costs", "/accuracy?grain=day", "/replay", "/health", "/what-if")
+    for path in paths:
+        phone.open(path)
+        wide = phone.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 400, f"{path} is {wide} px wide"
+    command = "headroom backtest --grain day && headroom publish"
+    phone.page.locator("article.page").evaluate(
+        "(page, words) => page.insertAdjacentHTML("
+        "'beforeend', `<div class='nothing'><pre><code>${words}</code></pre></div>`)",
+        command,
+    )
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 400, (
+        "a command widens it"
+    )
+
+
 def test_an_address_that_leads_nowhere_says_so(tab: Visit) -> None:
     tab.open("/service?name=order-db")
     assert tab.answer() == "There is no service order-db."

@@ -12,7 +12,7 @@ from dashboard.app import render
 from dashboard.page import Page
 from dashboard.pages import PAGES
 from dashboard.published import Published, follow
-from tests.contract.test_every_page import NOW, address_of, answer_of, text_of
+from tests.contract.test_every_page import NOW, address_of, answer_of, parts, text_of, words
 from tests.small_estate import publish_small_estate
 
 NAMED = ("resources", "series", "findings", "metric_findings", "recommendations", "resource_costs")
@@ -114,6 +114,22 @@ def test_no_price_and_a_price_of_zero_are_told_apart(estates: Callable[[str], Pu
     assert answer_of(estates("without prices"), "/costs") == "No prices are known yet."
     assert answer_of(estates("all for free"), "/costs") == "Nothing is paid: every known price is EUR 0."
     assert "EUR 0 a month" not in answer_of(estates("all for free"), "/provisioning")
+
+
+def test_a_filter_that_leaves_nothing_is_told_as_that(estates: Callable[[str], Published]) -> None:
+    published = estates("of one")
+    for page in PAGES:
+        if page.parent is None and page.path not in ("/replay",):
+            assert answer_of(published, f"{page.path}?site=atlantis") == "Nothing in this place.", page.path
+    assert answer_of(published, "/resources?service=nope") == "There is no resource of nope here."
+    assert answer_of(published, "/resources?kind=link&service=nope") == "There is no link of nope here."
+
+
+def test_a_command_in_an_answer_looks_like_one(estates: Callable[[str], Published]) -> None:
+    published = estates("without conclusions")
+    assert answer_of(published, "/provisioning") == "No resource here was sized yet; headroom run does it."
+    body, _, _ = render(published, "http://localhost/provisioning", "light", NOW)
+    assert "headroom run" in [words(part) for part in parts(body) if part["type"] == "Code"]
 
 
 def test_one_is_not_many(estates: Callable[[str], Published]) -> None:
