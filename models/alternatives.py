@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from data.alternative import Alternative
-from data.decision import Finding
+from data.decision import Finding, Status
 from data.recommendation import Recommendation
 from models.adviser import Adviser
 from models.case import Case
@@ -16,6 +16,8 @@ from models.emptying import server_alternatives
 from models.migrating import migration_alternatives
 from models.pools import Pool
 from models.regrouping import member_alternatives
+
+_SHORT = frozenset({Status.UNDER_PROVISIONED, Status.AT_RISK})
 
 ALTERNATIVE_SCHEMA: dict[str, pl.DataType] = {
     "alternative": pl.String(),
@@ -45,6 +47,9 @@ def alternatives_of(
     ]
     named: dict[str, Alternative] = {}
     for one in sorted(found, key=lambda one: (one.name, one.advice[0].resource)):
+        short = any(findings[row.resource].status in _SHORT for row in one.advice)
+        if one.saving is not None and one.saving <= 0 and not short:
+            continue  # what costs nothing saves nothing
         if one.name in named:  # two pools may be called the same: another kind of machine, say
             one = Alternative(f"{one.name} ({one.advice[0].resource} …)", one.kind, one.because, one.advice)
         named[one.name] = one

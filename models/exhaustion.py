@@ -150,6 +150,16 @@ def last_capacity(history: Panel) -> FloatArray:
     return held
 
 
+def held_now(history: Panel, hours: Panel) -> FloatArray:
+    """(n,) what each series of the daily history holds by now: as of its newest hour, where that is known.
+
+    The last whole day may be from before a resize. What is switched off keeps the size of that day.
+    """
+    newest = dict(zip(hours.keys, last_capacity(hours), strict=True))
+    lately = np.array([newest.get(key, np.nan) for key in history.keys])
+    return np.where(lately > 0, lately, last_capacity(history))
+
+
 def first_day(chances: FloatArray, days: NDArray[np.int64], level: float) -> int | None:
     """First day by which the probability reaches `level`, linear between the days that are kept."""
     hit = np.flatnonzero(chances >= level)

@@ -28,7 +28,9 @@ def larger(case: Case, finding: Finding, adviser: Adviser) -> Recommendation | N
     """What ends the shortage; None where the next size holds no more of what is short."""
     held, pricer = case.held, adviser.pricer
     short = needs_ahead(case, finding, adviser.options)
-    needs = {m: held[m] for m in shrinkable(case.resource) if m in held} | short
+    needs = {m: held[m] for m in shrinkable(case.resource) if m in held}
+    # What one metric is short of is no reason to give any of another back.
+    needs |= {m: max(amount, held.get(m, 0.0)) for m, amount in short.items()}
     if (today := pricer.type_of(case.resource)) is not None:
         # Measured cores may be fewer than the type has (a limit inside it): a shortage never gives any back.
         needs[Metric.CPU] = max(needs.get(Metric.CPU, 0.0), today.vcpu)

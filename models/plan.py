@@ -156,7 +156,8 @@ class _Choice:
             return f"conflicts with {', '.join(sorted(rivals))}"
         full = self._per_window is not None and self._in_window[proposal.window or ""] >= self._per_window
         if proposal.window is not None and full:
-            return f"window {proposal.window} holds {self._per_window} changes already"
+            held = f"{self._per_window} {'change' if self._per_window == 1 else 'changes'}"
+            return f"window {proposal.window} holds {held} already"
         risk = (self._risk + _trillionths(proposal)) / _TRILLION
         if proposal.risk > 0 and not proposal.required and risk > self._budget + _SLACK:
             return f"would add {proposal.risk:.3g} breached hours a week, over the risk budget"
@@ -207,5 +208,5 @@ def _check(proposals: Iterable[Proposal], costs: Mapping[str, Decimal], risk_bud
     negative = sorted(resource for resource, cost in costs.items() if cost < 0)
     if negative:
         raise ValueError(f"costs below 0: {', '.join(negative)}")
-    if risk_budget < 0:
+    if not risk_budget >= 0:  # NaN is no budget either
         raise ValueError(f"a risk budget is at least 0, not {risk_budget:g}")

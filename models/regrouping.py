@@ -60,7 +60,9 @@ def _of_members(pool: Pool, findings: Mapping[str, Finding], adviser: Adviser, n
     after = breach_of(pool, pool.unit, needed)
     gone = pool.count - needed
     change = (
-        f"{gone} of {pool.count} members fewer" if gone > 0 else f"{-gone} members more than {pool.count}"
+        f"{gone} of {pool.count} members fewer"
+        if gone > 0
+        else f"{-gone} {'member' if gone == -1 else 'members'} more than {pool.count}"
     )
     # The dearest go first; among equals the last names, which autoscaling groups took in last.
     by_price = sorted(pool.cases, key=lambda c: (c.price.month or Decimal(0), c.resource.name), reverse=True)

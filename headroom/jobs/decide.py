@@ -25,7 +25,7 @@ from headroom.settings import Settings
 from models.advice_history import advised_until
 from models.decide import CostSettings, DecisionInputs
 from models.decide import decide as conclude
-from models.exhaustion import exhaustions
+from models.exhaustion import exhaustions, held_now
 from models.finding_options import FindingOptions
 from models.node_caps import unknown_pools
 from models.sizing import POLICIES
@@ -66,7 +66,7 @@ def decide(run: Run) -> str:
             leads, service_leads = _leads(run.settings, resources), _service_leads(run, resources)
             own = [
                 one
-                for one in _exhaustions(run, days.resources, reach["resource"], leads)
+                for one in _exhaustions(run, days.resources, reach["resource"], leads, hours.resources)
                 # Daily peaks know no hours: nobody knows when those that count run out.
                 if one.key.metric in STOCKS or one.key.subject not in counted
             ]
@@ -140,8 +140,10 @@ def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
     return catalog, CostSettings(model, Exchange(settings.prices.currency, rates))
 
 
-def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int]) -> list[Exhaustion]:
-    """Of every series that was forecast, in the order of the reach."""
+def _exhaustions(
+    run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int], hours: Panel | None = None
+) -> list[Exhaustion]:
+    """Of every series that was forecast, in the order of the reach; of what `hours` say is held by now."""
     place = {key: i for i, key in enumerate(history.keys)}
     both = [i for i, key in enumerate(reach.keys) if key in place]
     kept = Reach(
@@ -152,7 +154,12 @@ def _exhaustions(run: Run, history: Panel, reach: Reach, lead_days: Mapping[str,
     leads = np.array([lead_days.get(key.subject, default) for key in kept.keys], np.int64)
     learned = corrections_of(run.store.frame("corrections"))
     return exhaustions(
-        panel, kept, reserve=run.settings.decide.reserve, lead_days=leads, corrections=learned or None
+        panel,
+        kept,
+        capacity=None if hours is None else held_now(panel, hours),
+        reserve=run.settings.decide.reserve,
+        lead_days=leads,
+        corrections=learned or None,
     )
 
 

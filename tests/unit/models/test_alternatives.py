@@ -101,6 +101,13 @@ def test_what_is_no_pool_keeps_its_members(change: dict[str, object]) -> None:
     assert decide(webs(**change)).alternatives == ()
 
 
+def test_what_costs_nothing_is_no_saving_but_a_shortage_is_still_ended() -> None:
+    free = {"monthly_price": Decimal("0.00"), "currency": "USD"}
+    assert decide(webs(**free)).alternatives == ()
+    (told,) = decide(webs(4, cpu=3.95, memory=8.0, **free)).alternatives
+    assert told.name == "shop web in here: 2 members more than 4" and told.saving == 0
+
+
 def test_members_that_do_not_carry_the_same_load_are_no_pool_unless_labelled() -> None:
     names = [f"web-{i + 1}" for i in range(8)]
     rng = np.random.default_rng(1)

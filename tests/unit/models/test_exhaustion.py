@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.exhaustion import ExhaustionState
-from data.panel import DAY, FloatArray, Panel
+from data.panel import DAY, HOUR, FloatArray, Panel
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
 from data.series import SeriesKey
-from models.exhaustion import Correction, exhaustions, first_day, last_capacity, purges
+from models.exhaustion import Correction, exhaustions, first_day, held_now, last_capacity, purges
 from models.planning import plan, reach_of
 from tests.notation import MONDAY, panel
 
@@ -52,6 +52,23 @@ def test_a_higher_limit_is_never_likelier(seed: int) -> None:
     both = reach(np.repeat(paths, 2, 0)).probability(np.sort(draw.uniform(90, 140, 2)))
     assert (both[0] >= both[1]).all()
     assert (np.diff(both, axis=1) >= 0).all()
+
+
+def test_a_resize_of_this_morning_counts_before_the_day_is_over() -> None:
+    days = history(capacity=60.0)
+    hourly = np.r_[np.full(5, 60.0), np.full(7, 120.0)]
+    keys = [SeriesKey("other", "cpu"), SeriesKey("r0", "cpu")]
+    hours = Panel.of(keys, days.end, HOUR, np.full((2, 12), 50.0), capacity=np.stack([hourly / 2, hourly]))
+    assert held_now(days, hours).tolist() == [120]
+    before, after = (
+        exhaustions(days, reach(ramps(slope=0.2)), capacity=held, reserve=0.0)[0]
+        for held in (None, held_now(days, hours))
+    )
+    assert (before.state, before.limit) == (ExhaustionState.DATED, 60)
+    assert (after.state, after.limit) == (ExhaustionState.NOT_BEFORE, 120)
+    assert held_now(days, hours.take([0])).tolist() == [60], "no hours of it: as on its last day"
+    off = Panel.of(keys[1:], days.end, HOUR, np.zeros((1, 12)), capacity=np.zeros((1, 12)))
+    assert held_now(days, off).tolist() == [60], "switched off: as it was on"
 
 
 def test_without_an_answer_or_a_limit_there_is_no_probability() -> None:

@@ -86,6 +86,16 @@ def test_windows_hold_so_many_changes() -> None:
     assert reasons(plan) == {"p0": "window sunday holds 2 changes already"}
 
 
+def test_a_window_of_one_and_a_budget_of_nothing() -> None:
+    two = [proposal(f"p{i}", f"r{i}", i + 1, window="sunday") for i in range(2)]
+    assert reasons(choose(two, costs(r0=9, r1=9), per_window=1)) == {
+        "p0": "window sunday holds 1 change already"
+    }
+    risky = [proposal("risky", "a", 9, 0.001), proposal("safe", "b", 1), proposal("safer", "c", 0, -1)]
+    assert names(choose(risky[:2], costs(a=9, b=9), risk_budget=0)) == ["safe"]
+    assert names(choose(risky, costs(a=9, b=9, c=9), risk_budget=0)) == ["risky", "safe", "safer"]
+
+
 def test_unknown_savings_count_as_nothing_and_are_noted() -> None:
     plan = choose([proposal("repair", "a", None, -1, required=True), proposal("maybe", "b", None)], {})
     assert names(plan) == ["repair"] and plan.saving == 0
@@ -102,6 +112,8 @@ def test_bad_input_is_said() -> None:
         proposal("p", "", 1)
     with pytest.raises(ValueError, match="risk budget"):
         choose([], {}, risk_budget=-1)
+    with pytest.raises(ValueError, match="risk budget"):
+        choose([], {}, risk_budget=float("nan"))
 
 
 resources = st.sampled_from([f"r{i}" for i in range(8)])

@@ -267,6 +267,17 @@ def _random_fleet(seed: int) -> DecisionInputs:
     return DecisionInputs(END, hourly, resources=pl.DataFrame(rows, schema=RESOURCE_SCHEMA))
 
 
+def test_what_is_short_of_one_thing_gives_nothing_of_another_back() -> None:
+    """Memory is full; cores are at risk at a limit from before they were doubled."""
+    old = Exhaustion(
+        SeriesKey("r0", "cpu"), 7.2, 8.0, 4.0, 0.1, 0.6, 0.9, 20, 60, None, ExhaustionState.DATED, 5, "", ""
+    )
+    hourly = panels({"cpu": 4.0, "memory": 31.9}, {"cpu": 32, "memory": 32})
+    told = advised(hourly, inventory(), exhaustions=[old])
+    assert told.targets["memory"] > 32 and told.targets["cpu"] == 32
+    assert told.saving is not None and told.saving < 0
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_savings_never_exceed_cost(seed: int) -> None:
