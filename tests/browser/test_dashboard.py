@@ -314,9 +314,7 @@ def test_no_page_scrolls_sideways_on_a_phone(phone: Visit) -> None:
         "'beforeend', `<div class='nothing'><pre><code>${words}</code></pre></div>`)",
         command,
     )
-    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 400, (
-        "a command widens it"
-    )
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 400, "a command widens it"
 
 
 def test_an_address_that_leads_nowhere_says_so(tab: Visit) -> None:
