@@ -10,7 +10,6 @@ after the store has the samples and the archive the readings; a crash in between
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,11 @@ from typing import ClassVar
 import polars as pl
 
 from data.errors import ConfigError, SourceError
-from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch
+from data.frames import SAMPLE_SCHEMA, UTC_TIME, Batch, Inventory
 from data.series import Window
-from ingest import archive, otlp, remote_write
+from ingest import archive, kept_facts, otlp, remote_write
 from ingest.from_table import from_table
-from ingest.landing import Kind, Record, Torn, records, remove, seal, segments, synced
+from ingest.landing import Kind, Record, Torn, records, remove, seal, segments
 from ingest.late import incomplete, late_samples
 from ingest.pieces import rejections
 from ingest.readings import GROUP, READING_SCHEMA, SERIES, ReadingList
@@ -94,7 +93,7 @@ class Pushed:
     neither."""
 
     brings_inventory: ClassVar[bool] = True
-    """Batches say what their series say of resources."""
+    """Batches say what their series say of resources, besides what was said before."""
 
     def __post_init__(self) -> None:
         for name in ("step", "lateness", "keep", "longest_gap"):
@@ -132,6 +131,14 @@ class Pushed:
             which = error.filename or folder
             raise SourceError(f"{which}: cannot be read: {error.strerror or error}") from error
 
+    def inventory(self) -> Inventory:
+        """What was said of resources in all that was loaded; what waits says more with its batches.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        return Inventory(resources=kept_facts.kept(Path(self.folder)))
+
     def loaded(self, batch: Batch) -> None:
         """Notes that the batch is in the store, and removes its segments.
 
@@ -154,16 +161,12 @@ class Pushed:
         names = {path.name for path in batch.used}
         used = _read_state(folder).used
         leftover = [path for path in segments(folder, ".sealed") if path.name in used]
-        partial = folder / f"{STATE}.partial"
         noted = {
             _SEGMENTS: json.dumps(sorted(names | {path.name for path in leftover})),
             _WHOLE_SINCE: batch.whole_since.isoformat(),
         }
-        state.write_parquet(partial, metadata=noted)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(folder / STATE)
-        synced(folder)
+        kept_facts.keep(folder, batch.inventory)
+        kept_facts.replaced(folder / STATE, state, noted)
         remove([*batch.used, *leftover])
         if batch.received is not None:
             archive.tidy(kept, min(batch.received, datetime.now(UTC)), length_of_time(self.keep))

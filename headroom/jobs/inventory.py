@@ -37,6 +37,8 @@ class Knowledge:
     """By sources, in the order of the settings; the earlier one is trusted more."""
     problems: dict[str, str] = field(default_factory=dict)
     """What kept a source from telling."""
+    partial: set[str] = field(default_factory=set)
+    """Sources that may have told more in an earlier run than they know now."""
 
     def add(self, name: str, inventory: Inventory) -> None:
         """Notes what a source brought besides."""
@@ -75,7 +77,11 @@ def gather(run: Run, sources: Mapping[str, Source]) -> Knowledge:
             for target, one in targets.items():
                 if isinstance(one, InventorySource):
                     try:
-                        known.add(name, one.inventory())
+                        found = one.inventory()
+                        if getattr(one, "brings_inventory", False) and found.resources.is_empty():
+                            known.partial.add(name)  # an earlier program kept nothing of what it was told
+                        else:
+                            known.add(name, found)
                     except HeadroomError as error:
                         of = "" if target is None else f" of {target}"
                         problems.append(f"inventory{of}: {error}")
@@ -87,14 +93,15 @@ def gather(run: Run, sources: Mapping[str, Source]) -> Knowledge:
 def record(run: Run, known: Knowledge, sources: Mapping[str, Source]) -> None:
     """Records what is known as one statement: the same again makes no version more."""
     found = known.every()
-    told = [one.resources for one in found]
+    # Of one source what it said last counts.
+    told = [one.resources for many in known.found.values() for one in reversed(many)]
     silent = (
-        name in known.problems or (name not in known.found and tells_of_resources(source))
+        name in known.problems
+        or name in known.partial
+        or (name not in known.found and tells_of_resources(source))
         for name, source in sources.items()
     )
-    # A pushed batch tells only of who sent something since the last one.
-    partial = any(getattr(source, "brings_inventory", False) for source in sources.values())
-    if partial or any(silent) or sources.keys() != tables_of(run.settings).keys():
+    if any(silent) or sources.keys() != tables_of(run.settings).keys():
         # What a source said in an earlier run still holds.
         told.append(run.store.frame("resources_now").drop("valid_from"))
     stated = known.stated

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from data.frames import Inventory
 from data.store import Store
@@ -206,6 +207,61 @@ def test_who_sent_nothing_since_keeps_what_it_said_and_what_is_said_now_wins(tmp
         ("web-2", "shop", "eu-west-2"),
         ("web-3", "search", None),
     ]
+
+
+def test_what_is_taken_away_in_a_file_does_not_come_back_from_what_the_store_held(tmp_path: Path) -> None:
+    """A machine that pushes, and one that only the file knows: its service goes with the cell."""
+    (tmp_path / "services.csv").write_text("service,team\nshop,blue\n")
+    (tmp_path / "headroom.toml").write_text(
+        '[inventory]\nresources = ["resources.csv"]\nservices = ["services.csv"]\n'
+    )
+    chosen = load(tmp_path / "headroom.toml", {})
+    tables = ("resource,kind,service,site\nweb-1,server,shop,\nold-1,server,shop,attic\n",) * 2
+    tables += ("resource,kind,service,site\nweb-1,server,,\nold-1,server,,\n",) * 2
+    sends = (True, False, True, False)
+    with Store.open(chosen.store_path) as store:
+        for number, (table, sent) in enumerate(zip(tables, sends, strict=True)):
+            (tmp_path / "resources.csv").write_text(table)
+            if sent:
+                with Landing(tmp_path / "var" / "landing", 2**30) as landing:
+                    request = Request(host_name="web-1" if number == 0 else "web-2", cloud_region="eu-west-1")
+                    request.gauge("system.memory.usage", [(600.0 * number, 2.0**30)], state="used")
+                    landing.append(Kind.OTLP, request.message.SerializeToString(), NOW)
+            (summary,) = ingest(Run(chosen, store, NOW + timedelta(minutes=number), f"{number}"))
+            assert summary.error is None
+            now = store.frame("resources_now").select("resource", "service", "site").rows()
+            service, site = ("shop", "attic") if number < 2 else (None, None)
+            assert ("old-1", service, site) in now
+            assert ("web-1", service, "eu-west-1") in now, "it is silent, and what it said still holds"
+
+
+def test_of_several_batches_of_one_run_the_last_word_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.pushed.READINGS_AT_ONCE", 1)
+    (tmp_path / "headroom.toml").write_text("")
+    chosen = load(tmp_path / "headroom.toml", {})
+    for number, region in enumerate(("eu-west-1", "eu-west-2", "eu-west-3")):
+        with Landing(tmp_path / "var" / "landing", 2**30) as landing:
+            request = Request(host_name="web-1", cloud_region=region)
+            request.gauge("system.memory.usage", [(600.0 * number, 2.0**30)], state="used")
+            landing.append(Kind.OTLP, request.message.SerializeToString(), NOW)
+    with Store.open(chosen.store_path) as store:
+        for number in range(2):
+            ingest(Run(chosen, store, NOW + timedelta(minutes=number), f"{number}"))
+            assert store.frame("resources_now")["site"].to_list() == ["eu-west-3"]
+
+
+def test_kept_facts_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "headroom.toml").write_text("")
+    chosen = load(tmp_path / "headroom.toml", {})
+    folder = tmp_path / "var" / "landing"
+    folder.mkdir(parents=True)
+    (folder / "facts.parquet").write_bytes(b"PAR1 nonsense")
+    with Store.open(chosen.store_path) as store:
+        (summary,) = ingest(Run(chosen, store, NOW, "0"))
+    assert summary.error is not None and "facts.parquet: cannot be read" in summary.error
+    assert "remove it" in summary.error
 
 
 def test_it_reaches_the_store_and_what_people_wrote_down_wins(tmp_path: Path) -> None:
