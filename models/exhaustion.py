@@ -19,10 +19,13 @@ from data.panel import FloatArray, Panel
 from data.reach import Reach
 from data.series import STOCKS
 from models.planning import cleaned_series, growing_series
+from models.planning.preparation import SILENT_DAYS
 
 LOW, MID, HIGH = 0.1, 0.5, 0.9
 _CLIP = 0.005
 _FULL_DAYS = 3
+_NOW_DAYS = 28
+"""What was reported longer ago says nothing about now."""
 _PURGE_DAYS = 120
 _PURGE_SHARE = 0.03
 """A fall of this share of the usual level within a day counts as a clean-up."""
@@ -210,7 +213,7 @@ def _one(
         p28 = p90 = p365 = None  # Not a forecast: it has happened.
         because = f"demand of {now:.4g} is at or above the usable {limit:.4g} already"
     elif np.isnan(chances[-1]):
-        state, because = ExhaustionState.NOT_ENOUGH_HISTORY, "not enough history for a planning forecast"
+        state, because = ExhaustionState.NOT_ENOUGH_HISTORY, _no_answer(demand)
     else:
         low = first_day(chances, days, LOW)
         if dated[-1] >= MID:
@@ -251,11 +254,24 @@ def _one(
 
 
 def _is_exhausted(demand: FloatArray, limit: float, stock: bool) -> bool:
-    """A stock: its last value. A flow: three of its last 28 days, since one burst exhausts nothing."""
-    seen = demand[np.isfinite(demand)]
+    """By its last 28 days: a stock by its last value, a flow by three of them, since one burst exhausts nothing.
+
+    Whatever reported nothing in that time may be gone by now.
+    """
+    seen = demand[-_NOW_DAYS:]
+    seen = seen[np.isfinite(seen)]
     if stock:
         return bool(len(seen) and seen[-1] >= limit)
-    return bool((seen[-28:] >= limit).sum() >= _FULL_DAYS)
+    return bool((seen >= limit).sum() >= _FULL_DAYS)
+
+
+def _no_answer(demand: FloatArray) -> str:
+    """Why there is no planning forecast of a series."""
+    reported = np.flatnonzero(np.isfinite(demand))
+    silent = len(demand) - 1 - int(reported[-1]) if len(reported) else 0
+    if silent >= SILENT_DAYS:
+        return f"silent for the last {silent} days"
+    return "not enough history for a planning forecast"
 
 
 def _at(chances: FloatArray, days: NDArray[np.int64], day: int) -> float | None:

@@ -124,6 +124,60 @@ def test_one_burst_exhausts_nothing_three_do() -> None:
         assert exhaustions(past, reach(ramps(slope=-3)))[0].state == state
 
 
+@pytest.mark.parametrize("metric", ["cpu", "storage"])
+def test_what_was_full_and_is_silent_since_is_not_full_now(metric: str) -> None:
+    demand = np.full((1, 120), 95.0)
+    demand[0, 60:] = np.nan
+    keys = (SeriesKey("r0", metric),)
+    past = Panel.of(keys, MONDAY, DAY, demand, capacity=np.full((1, 120), 100.0))
+    amounts = np.full((1, len(REACH_DAYS), len(REACH_LEVELS)), np.nan)
+    (found,) = exhaustions(past, Reach(keys, past.end, REACH_DAYS, REACH_LEVELS, amounts))
+    assert (found.state, found.p28) == (ExhaustionState.NOT_ENOUGH_HISTORY, None)
+    assert found.because == "silent for the last 60 days"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    days=st.integers(2, len(REACH_DAYS)),
+    reserve=st.sampled_from([0.0, 0.1, 0.5]),
+    correction=st.one_of(
+        st.none(),
+        st.builds(
+            Correction,
+            st.just((28, 90, 365)),
+            st.tuples(*[st.floats(-3, 3)] * 3),
+            st.tuples(*[st.floats(0, 3)] * 3),
+        ),
+    ),
+)
+def test_chances_rise_with_the_days_and_dates_with_the_chances(
+    seed: int, days: int, reserve: float, correction: Correction | None
+) -> None:
+    draw = np.random.default_rng(seed)
+    kept = REACH_DAYS[:days]
+    ties = np.array([0, 0, 1, 5, 9, 9, 10, 10.5, 20])
+    start = np.sort(draw.choice(ties, (6, 1, len(REACH_LEVELS))), axis=2)
+    amounts = start + np.cumsum(draw.choice([0, 0, 0.1, 1], (6, days, 1)), 1)
+    keys = tuple(SeriesKey(f"r{i}", ("cpu", "storage")[i % 2]) for i in range(6))
+    past = Panel.of(keys, MONDAY, DAY, draw.uniform(0, 12, (6, 60)))
+    found = exhaustions(
+        past,
+        Reach(keys, past.end, kept, REACH_LEVELS, amounts),
+        capacity=draw.choice([np.nan, 0, 5, 10, 12, 20], 6),
+        reserve=reserve,
+        corrections=correction,
+        growing=draw.random(6) < 0.3,
+    )
+    for one in found:
+        chances = [p for p in (one.p28, one.p90, one.p365) if p is not None]
+        assert chances == sorted(chances) and all(0 <= p <= 1 for p in chances)
+        dates = [day for day in (one.days_low, one.days_mid, one.days_high) if day is not None]
+        assert dates == sorted(dates)
+        assert (one.days_mid is not None) == (one.state == ExhaustionState.DATED)
+        assert one.limit is None or one.limit > 0
+
+
 def test_a_purged_stock_is_not_full() -> None:
     past = panel("50+0.4x99 50x5", metric="storage", step=DAY, capacity=100)
     falling = reach(ramps(slope=-3))
