@@ -351,22 +351,38 @@ def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Set
             raise ConfigError(f"{file}: not valid TOML: {error}") from error
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    _apply_environment(table, environ)
+    variables = _apply_environment(table, environ)
     try:
         return Settings.model_validate({**table, "file": file if file.exists() else None})
     except ValidationError as error:
-        raise ConfigError(f"{file}: {_explain(error)}") from error
+        where = tuple(str(part) for part in error.errors()[0]["loc"][:2])
+        raise ConfigError(f"{variables.get(where, file)}: {_explain(error)}") from error
 
 
-def _apply_environment(table: dict[str, Any], environ: dict[str, str]) -> None:
+def _apply_environment(table: dict[str, Any], environ: dict[str, str]) -> dict[tuple[str, ...], str]:
+    """Puts the settings of the environment into the table; returns (section, field) -> variable.
+
+    A variable of no section may belong to somebody else, unless it is nearly one.
+
+    Raises:
+        ConfigError: the section is mistyped.
+    """
+    used: dict[tuple[str, ...], str] = {}
     for name, text in environ.items():
         section, _, field = name.removeprefix("HEADROOM_").lower().partition("__")
-        if name.startswith("HEADROOM_") and field and section in Settings.model_fields:
+        if not name.startswith("HEADROOM_") or not field:
+            continue
+        near = difflib.get_close_matches(section, Settings.model_fields, n=1)
+        if section not in Settings.model_fields and near:
+            raise ConfigError(f"{name}: no such section of the settings; did you mean {near[0].upper()!r}?")
+        if section in Settings.model_fields and isinstance(table.get(section, {}), dict):
+            used[section, field] = name
             try:
                 setting = tomllib.loads(f"x = {text}")["x"]
             except tomllib.TOMLDecodeError:
                 setting = text
             table.setdefault(section, {})[field] = setting
+    return used
 
 
 def _explain(error: ValidationError) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.errors import ConfigError
+from headroom.commands.line_up import POLICIES_TOLD
 from headroom.commands.options import SettingsFile, opened, print_table
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ def _plan(made: Plan, currency: str) -> Table:
 
 
 def add_to(cli: typer.Typer) -> None:
-    for command in (replay, plan, decision):
+    cli.command(epilog=POLICIES_TOLD)(replay)
+    for command in (plan, decision):
         cli.command()(command)
     cli.command("apply-text")(apply_text)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from data.errors import ConfigError
+from headroom.commands.line_up import FORECASTERS_TOLD, POLICIES_TOLD
 
 Input = Annotated[Path, typer.Argument(help="Parquet or CSV file.")]
 
@@ -100,5 +101,5 @@ def replay_file(
 
 
 def add_to(cli: typer.Typer) -> None:
-    cli.command("forecast-file")(forecast_file)
-    cli.command("replay-file")(replay_file)
+    cli.command("forecast-file", epilog=FORECASTERS_TOLD)(forecast_file)
+    cli.command("replay-file", epilog=POLICIES_TOLD)(replay_file)

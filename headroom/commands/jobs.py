@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headroom.commands.line_up import FORECASTERS_TOLD, POLICIES_TOLD
 from headroom.commands.options import SettingsFile, Since, Until, moment, opened
 
 if TYPE_CHECKING:
@@ -189,6 +190,9 @@ def backtest(
 
 
 def add_to(cli: typer.Typer) -> None:
-    for command in (ingest, forecast, decide, publish, backtest):
+    for command in (ingest, publish):
         cli.command()(command)
+    cli.command(epilog=FORECASTERS_TOLD)(forecast)
+    cli.command(epilog=FORECASTERS_TOLD)(backtest)
+    cli.command(epilog=POLICIES_TOLD)(decide)
     cli.command("run")(run_all)

@@ -18,6 +18,9 @@ from typer.main import get_command
 
 from headroom.cli import cli
 from headroom.command_list import SECTIONS
+from headroom.commands import line_up
+from models.forecasters import FORECASTERS
+from models.sizing import POLICIES
 
 COMMANDS = tuple(name for names in SECTIONS.values() for name in names)
 
@@ -78,6 +81,13 @@ def test_every_command_explains_itself_with_an_example(command: str, tmp_path: P
     done = headroom(tmp_path, command, "--help")
     assert done.returncode == 0
     assert "Example:" in done.stdout
+
+
+def test_help_lists_the_forecasters_and_policies_there_are(tmp_path: Path) -> None:
+    assert set(line_up.FORECASTERS) == set(FORECASTERS) and set(line_up.POLICIES) == set(POLICIES)
+    for command, names in (("forecast", FORECASTERS), ("decide", POLICIES), ("replay", POLICIES)):
+        told = headroom(tmp_path, command, "--help").stdout
+        assert all(name in told for name in names), command
 
 
 def test_the_list_of_commands_names_each_once() -> None:

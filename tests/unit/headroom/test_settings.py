@@ -71,3 +71,22 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_paths_start_at_the_settings_file(tmp_path: Path) -> None:
     settings = load(written(tmp_path, "[store]\nfolder = 'kept'\n"), environ={})
     assert settings.store_path == tmp_path / "kept" / "headroom.duckdb"
+
+
+def test_a_mistyped_section_of_the_environment_is_told_and_not_ignored(tmp_path: Path) -> None:
+    file = written(tmp_path, "")
+    with pytest.raises(ConfigError, match=r"HEADROOM_STOR__FOLDER: no such section .* mean 'STORE'\?"):
+        load(file, environ={"HEADROOM_STOR__FOLDER": "x"})
+    assert (
+        load(file, environ={"HEADROOM_VAULT_X__Y": "x"}).store.folder == load(file, environ={}).store.folder
+    )
+
+
+def test_a_fault_of_the_environment_names_the_variable_not_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "[serve]\nworkers = 3\n")
+    with pytest.raises(ConfigError, match=r"^HEADROOM_SERVE__PORT: \[serve\] port: input should be"):
+        load(file, environ={"HEADROOM_SERVE__PORT": "99999"})
+    with pytest.raises(ConfigError, match=r"^HEADROOM_STORE__FOLDR: \[store\] foldr: no such setting"):
+        load(file, environ={"HEADROOM_STORE__FOLDR": "x"})
+    with pytest.raises(ConfigError, match="store"):
+        load(written(tmp_path, "store = 3\n"), environ={"HEADROOM_STORE__FOLDER": "x"})
