@@ -21,7 +21,7 @@ from data.panel import FloatArray
 
 _PRIOR_ERRORS = 30.0
 """Independent past errors at which measured quantiles count as much as the prior's."""
-_OWN_ERRORS = 40.0
+_OWN_ERRORS = 100.0
 """Independent past errors of a series at which its own quantiles count as much as the batch's."""
 _LEVEL_OF_ERRORS = 5.0
 """How many mean errors are added to a path before errors are taken to be proportional to it."""

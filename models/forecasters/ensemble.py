@@ -126,12 +126,11 @@ def _distributions(
     # Beyond a week, every fifth slot: it comes to every time of the day.
     ahead = np.arange(0, horizon, 1 if horizon <= 7 * day or day % 5 == 0 else 5)
     own = np.stack([made.plain(1 + i, LEARNT_LEVELS, ahead=ahead) for i in every])
-    width = np.ptp(made.plain(0, LEARNT_LEVELS, ahead=ahead)[:, :, [0, -1]], axis=2).mean(1)
     usual = np.stack(
         [ranges_at(batch, cutoff, LEARNT_LEVELS)[:, :, ahead % day] for cutoff in cutoffs[1:]], 1
     )
     scale = np.maximum(_daily_change(batch), least)
-    learnt = UsualRange.of(actual[:, :, ahead], own, usual, width, scale, batch.teaches)
+    learnt = UsualRange.of(actual[:, :, ahead], own, usual, scale, batch.teaches)
     return replace(made, usual=learnt)
 
 

@@ -41,7 +41,7 @@ def test_members_that_agree_do_not_scatter() -> None:
 def test_a_range_holds_what_was_at_that_time_of_day() -> None:
     """Seven days of hours 0 to 23, day k adding k: at 00:00 the eight weeks' range is 0 to 6."""
     demand = (np.arange(24)[None, :] + np.arange(7)[:, None]).reshape(1, -1).astype(float)
-    _, eight_weeks = ranges_at(batch_of(demand), 168, (0.5 / 7, 0.5, 6.5 / 7))
+    eight_weeks = ranges_at(batch_of(demand), 168, (0.5 / 7, 0.5, 6.5 / 7))[2]
     np.testing.assert_allclose(eight_weeks[0, 0], [0.0, 3.0, 6.0])
     np.testing.assert_allclose(eight_weeks[0, 23], [23.0, 26.0, 29.0])
 
@@ -49,12 +49,31 @@ def test_a_range_holds_what_was_at_that_time_of_day() -> None:
 def test_a_range_of_the_latest_week_takes_in_two_hours_on_both_sides() -> None:
     rng = np.random.default_rng(3)
     demand = rng.gamma(2.0, 3.0, (2, 24 * 20))
-    week, _ = ranges_at(batch_of(demand), 24 * 20, (0.1, 0.9))
+    week = ranges_at(batch_of(demand), 24 * 20, (0.1, 0.9))[0]
     for row, hour in product(range(2), (0, 7, 23)):
         days = demand[row, -168:].reshape(7, 24)
         plain = [days[day, (hour + k) % 24] for day in range(7) for k in range(-2, 3)]
         expected = np.quantile(plain, (0.1, 0.9), method="hazen")
         np.testing.assert_allclose(week[row, hour], expected, rtol=1e-5)
+
+
+def test_a_moved_range_is_where_the_latest_day_was() -> None:
+    """Six days about 100 and one about 20, each with a burst of its own at 05:00."""
+    demand = np.repeat([100.0] * 6 + [20.0], 24)[None, :].copy()
+    demand[0, 5::24] += (1, 2, 3, 4, 5, 6, 7)
+    _, moved, eight_weeks = ranges_at(batch_of(demand), 168, (0.5 / 7, 0.5, 6.5 / 7))
+    np.testing.assert_allclose(moved[0, 4], [20.0, 20.0, 20.0])
+    np.testing.assert_allclose(moved[0, 5], [21.0, 24.0, 27.0])
+    np.testing.assert_allclose(eight_weeks[0, 4], [20.0, 100.0, 100.0])
+
+
+def test_a_moved_range_stays_above_zero_where_demand_did() -> None:
+    demand = np.repeat([100.0] * 6 + [20.0], 24)[None, :].copy()
+    demand[0, 3] = 50.0
+    up, down = demand, demand - 100.0
+    for of, expected in ((up, 0.0), (down, -130.0)):
+        moved = ranges_at(batch_of(of), 168, (0.5 / 7, 0.5))[1]
+        np.testing.assert_allclose(moved[0, 3], [expected, np.median(of[0, -24:])])
 
 
 def test_a_range_knows_nothing_of_what_follows_its_cutoff() -> None:
@@ -77,8 +96,7 @@ def learnt(own_size: float, usual_size: float, n: int = 60) -> UsualRange:
     actual = rng.normal(0, 1, (5, n, 48))
     shape = (5, n, 48, len(LEARNT_LEVELS))
     own, usual = (np.broadcast_to(normal_quantiles(size), shape) for size in (own_size, usual_size))
-    both = np.stack([usual, usual])
-    return UsualRange.of(actual, own, both, rng.random(n), np.ones(n), np.ones(n, bool))
+    return UsualRange.of(actual, own, np.stack([usual] * 3), rng.random(n) + 0.5, np.ones(n, bool))
 
 
 def test_what_is_right_is_left_alone() -> None:
@@ -87,9 +105,24 @@ def test_what_is_right_is_left_alone() -> None:
 
 def test_what_is_far_too_narrow_is_averaged_with_what_is_right() -> None:
     weights = learnt(0.1, 1.0).weights.sum(1)
-    # At most 0.9, of which the prior of ten paths leaves 300 / 310 or, in one of three classes, 100 / 110.
+    # At most 0.9, of which the prior of ten paths leaves 300 / 310: six classes of ten learn together.
     assert (weights > 0.6).all()
     assert (weights <= 0.9).all()
+
+
+def test_series_spread_as_wide_learn_together() -> None:
+    """Of 240 series half are right and their range is far too wide, half too narrow and theirs is right."""
+    rng = np.random.default_rng(7)
+    actual = rng.normal(0, 1, (5, 240, 48))
+    odd = (np.arange(240) % 2 == 1)[:, None, None]
+    shape = (5, 240, 48, len(LEARNT_LEVELS))
+    own = np.broadcast_to(np.where(odd, normal_quantiles(1.0), normal_quantiles(0.1)), shape)
+    usual = np.broadcast_to(np.where(odd, normal_quantiles(4.0), normal_quantiles(1.0)), shape)
+    jitter = 1 + 0.01 * rng.random((1, 240, 1, 1))
+    got = UsualRange.of(actual, own, np.stack([usual * jitter] * 3), np.ones(240), np.ones(240, bool))
+    weights = got.weights.sum(1)
+    assert weights[1::2].max() == 0.0
+    assert weights[::2].min() > 0.6
 
 
 def test_a_series_that_would_have_lost_keeps_its_own() -> None:
@@ -98,8 +131,7 @@ def test_a_series_that_would_have_lost_keeps_its_own() -> None:
     actual[:, 0] *= 0.1
     shape = (5, 60, 48, len(LEARNT_LEVELS))
     own, usual = (np.broadcast_to(normal_quantiles(size), shape) for size in (0.1, 1.0))
-    ones = np.ones(60)
-    got = UsualRange.of(actual, own, np.stack([usual, usual]), ones, ones, np.ones(60, bool)).weights.sum(1)
+    got = UsualRange.of(actual, own, np.stack([usual] * 3), np.ones(60), np.ones(60, bool)).weights.sum(1)
     assert (got[0] < 0.05 * got[1]).all()
 
 
@@ -186,11 +218,11 @@ def test_ends_move_out_after_the_first_day_and_inner_quantiles_do_not() -> None:
     got = ends_moved_out(quantiles, levels, 24, np.array([20.0]), np.array([80.0]))
     np.testing.assert_allclose(got[:, :24], quantiles[:, :24])
     np.testing.assert_allclose(got[:, :, 2:5], quantiles[:, :, 2:5])
-    # From the fourth day on three tenths for the outermost; 10 % lies 4/7 of the way from 20 % to there.
-    np.testing.assert_allclose(got[0, 95:, 0], 50 - 1.3 * 10)
-    np.testing.assert_allclose(got[0, 95:, 1], 50 - (1 + 0.3 * (4 / 7) ** 2) * 8)
-    np.testing.assert_allclose(got[0, 95:, 5], 50 + 1.3 * 10)
-    assert 50 - 1.3 * 10 < got[0, 50, 0] < 40
+    # From the fourth day on four tenths for the outermost; 10 % lies 4/7 of the way from 20 % to there.
+    np.testing.assert_allclose(got[0, 95:, 0], 50 - 1.4 * 10)
+    np.testing.assert_allclose(got[0, 95:, 1], 50 - (1 + 0.4 * (4 / 7) ** 2) * 8)
+    np.testing.assert_allclose(got[0, 95:, 5], 50 + 1.4 * 10)
+    assert 50 - 1.4 * 10 < got[0, 50, 0] < 40
 
 
 def test_a_level_is_the_same_whatever_else_was_asked_for() -> None:
