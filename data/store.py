@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,9 @@ from data.audit import Audit
 from data.billing import BillLoaded, Settled, record_bill, refresh_months, settle
 from data.bills import BillBatch
 from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
+from data.conclusions import replace_all
 from data.connection import connected
-from data.errors import HeadroomError, StoreUnavailable, UnknownName
+from data.errors import HeadroomError, StoreUnavailable
 from data.faults import store_error
 from data.frames import Batch, Inventory
 from data.inventory import record
@@ -29,21 +30,12 @@ from data.migrate import is_current, migrate
 from data.names import Names, names_of, record_names
 from data.panel import Panel
 from data.publish import publish, synced
-from data.query import naive, row_of, run, unzoned
+from data.query import naive, row_of, run
 from data.reach import Reach
 from data.reading import Grain, Scope, Statistic, reach_of, read_panel
 from data.rollups import refresh
 from data.series import Window
 from data.verification import EarlierRun, attach, detach, verify
-
-MEASURED = frozenset(
-    (
-        "runs", "series", "samples", "capacities", "stated_capacities", "dirty_days", "rollup_hour",
-        "rollup_day", "watermarks", "rejected", "rejected_counts", "services", "dependencies", "resources",
-        "events", "raw_since", "bills", "bill_conformance", "bill_months", "snapshot", "schema_version",
-    )
-)  # fmt: skip
-"""Tables that `replace` may not write; all others hold what was concluded."""
 
 
 class Store:
@@ -283,36 +275,17 @@ class Store:
         return reach_of(self.frame("reach_of", scope=scope), self.newest_sample() or datetime.now(UTC))
 
     def replace(self, table: str, rows: pl.DataFrame) -> None:
-        """Replaces a table of conclusions as a whole, at once.
+        """Replaces a table of conclusions as a whole, at once; see `replace_all`."""
+        self.replace_all({table: rows})
+
+    def replace_all(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Replaces tables of conclusions that belong together: whoever is killed leaves all old or all new.
 
         Columns that are missing become NULL. Raises UnknownName for another table and ValueError for a column
         that the table has not, or for a missing one that it needs. A frame without rows empties the table.
         """
-        tables: dict[str, list[tuple[str, bool]]] = {}
-        for name, column, nullable in self._connection.execute(
-            "SELECT table_name, column_name, is_nullable FROM duckdb_columns()"
-            " WHERE database_name = current_database() AND NOT internal"
-        ).fetchall():
-            tables.setdefault(name, []).append((column, nullable))
-        if table in MEASURED or table not in tables:
-            raise UnknownName("table of conclusions", table, tables.keys() - MEASURED)
-        columns = tables[table]
-        unknown = set(rows.columns) - {name for name, _ in columns}
-        if unknown:
-            raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
-        needed = [name for name, nullable in columns if not nullable and rows.height]
-        for name in needed:
-            if name not in rows.columns or rows[name].null_count():
-                raise ValueError(f"{table} needs a value of {name!r} in every row")
-        try:
-            with self._transaction():
-                self._connection.execute(f"DELETE FROM {table}")
-                if rows.height:
-                    self._connection.register("concluded", unzoned(rows))
-                    self._connection.execute(f"INSERT INTO {table} BY NAME FROM concluded")
-                    self._connection.unregister("concluded")
-        except duckdb.ConversionException as error:
-            raise ValueError(f"{table}: {str(error).splitlines()[0]}") from error
+        with self._transaction():
+            replace_all(self._connection, tables)
 
     def verify(self, earlier: Sequence[EarlierRun], *, verified_run: str, measured_until: datetime) -> int:
         """Compares what earlier published runs forecast with what is measured by now, in `forecast_actuals`.

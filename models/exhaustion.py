@@ -254,7 +254,7 @@ def _one(
 
 
 def _is_exhausted(demand: FloatArray, limit: float, stock: bool) -> bool:
-    """By its last 28 days: a stock by its last value, a flow by three of them, since one burst exhausts nothing.
+    """By its last 28 days: a stock by its last value, a flow by three of them. One burst exhausts nothing.
 
     Whatever reported nothing in that time may be gone by now.
     """

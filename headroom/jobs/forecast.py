@@ -108,7 +108,7 @@ def forecast(run: Run) -> ForecastReport:
         ahead = timedelta(hours=settings.hours)
         known = known_of(run, [panel for _, panel in hours.scopes()], ahead)
         drivers = drivers_of(hours.drivers, service_of(run), known) if settings.drivers else None
-        run.store.replace("service_hour", service_rows(hours.services, hours.services.panel, None))
+        concluded = {"service_hour": service_rows(hours.services, hours.services.panel, None)}
         hourly: dict[str, list[Forecast]] = {"resource": [], "service": []}
         with run.steps.step("Forecast hours") as advance:
             total = sum(len(panel) for _, panel in hours.scopes())
@@ -134,7 +134,7 @@ def forecast(run: Run) -> ForecastReport:
 
         days = subjects(run, "day", newest)
         usual = (_of_services(run, days, statistic) for statistic in ("mean", "p95"))
-        run.store.replace("service_day", service_rows(days.services, *usual))
+        concluded["service_day"] = service_rows(days.services, *usual)
         slots = [*range(min(settings.days, _EVERY_DAY)), *range(_EVERY_DAY, settings.days, _THEN_EVERY)]
         day_known = known_of(run, [panel for _, panel in days.scopes()], timedelta(days=settings.days))
         followed = daily_drivers(days.drivers, service_of(run), day_known, settings)
@@ -161,22 +161,25 @@ def forecast(run: Run) -> ForecastReport:
                 points.append(forecast_points(made, scope, slots, whole=False))
 
         with run.steps.step("Check past answers"):
-            _store_reliability(run, days.resources)
+            concluded |= _reliability(run, days.resources)
 
+        made_rows = pl.concat(series, how="diagonal_relaxed")
+        concluded |= {
+            "forecast_points": pl.concat(points),
+            "forecast_series": made_rows,
+            "reach": pl.concat(reaches),
+        }
+        if all_scores:
+            # Scores of daily forecasts and of other models come from `headroom backtest`: they stay.
+            scores = pl.concat(all_scores)
+            models = scores["model"].unique().to_list()
+            earlier = run.store.frame("forecast_scores_but", grain="hour", models=models)
+            concluded["forecast_scores"] = pl.concat(
+                [earlier, scores.select(earlier.columns)], how="vertical_relaxed"
+            )
         with run.steps.step("Store forecasts"):
-            run.store.replace("forecast_points", pl.concat(points))
-            made_rows = pl.concat(series, how="diagonal_relaxed")
-            run.store.replace("forecast_series", made_rows)
-            run.store.replace("reach", pl.concat(reaches))
-            if all_scores:
-                # Scores of daily forecasts and of other models come from `headroom backtest`: they stay.
-                scores = pl.concat(all_scores)
-                models = scores["model"].unique().to_list()
-                earlier = run.store.frame("forecast_scores_but", grain="hour", models=models)
-                run.store.replace(
-                    "forecast_scores",
-                    pl.concat([earlier, scores.select(earlier.columns)], how="vertical_relaxed"),
-                )
+            # At once: points, reach and what was learned of past answers belong to each other.
+            run.store.replace_all(concluded)
         report.rows_read = made_rows.height
         refused = made_rows["refusal"].is_not_null().sum()
         return ForecastReport(made_rows.height, int(refused), settings.hours, settings.days)
@@ -202,8 +205,8 @@ def subjects(run: Run, grain: Literal["hour", "day"], newest: datetime) -> Subje
     return Subjects(resources, everything.take(~held), aggregate(resources, service_of(run)))
 
 
-def _store_reliability(run: Run, days: Panel) -> None:
-    """Stores what would have been said about running out at past cutoffs, and what is learned from it."""
+def _reliability(run: Run, days: Panel) -> dict[str, pl.DataFrame]:
+    """The tables of what would have been said at past cutoffs about running out, and what it teaches."""
     work = partial(_past_answers, run.settings.decide.reserve, run.settings.forecast.seed)
     by_metric = [days.take(rows) for rows in _rows_by_metric(days).values()]
     answers = pl.concat(
@@ -211,8 +214,10 @@ def _store_reliability(run: Run, days: Panel) -> None:
         or [pl.DataFrame(schema=ANSWER_SCHEMA)]
     )
     corrections = learn_corrections(answers)
-    run.store.replace("reliability", reliability(answers, corrections))
-    run.store.replace("corrections", correction_rows(corrections))
+    return {
+        "reliability": reliability(answers, corrections),
+        "corrections": correction_rows(corrections),
+    }
 
 
 def _past_answers(reserve: float, seed: int, panel: Panel) -> pl.DataFrame:

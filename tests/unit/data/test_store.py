@@ -79,6 +79,25 @@ def test_conclusions_are_replaced_as_a_whole(store: Store) -> None:
     assert store._connection.execute("SELECT resource FROM findings").fetchall() == []
 
 
+def test_conclusions_that_belong_together_are_replaced_all_or_none(store: Store) -> None:
+    finding = {"resource": "a", "status": "idle", "severity": 1, "reasons": "", "because": "it idles"}
+    cost = {"month": date(2024, 1, 1), "cost": Decimal("1.00"), "currency": "EUR", "is_forecast": False}
+    store.replace_all({"findings": pl.DataFrame([finding]), "monthly_costs": pl.DataFrame([cost])})
+    for spoiled, fault in (
+        ({"cost": None}, ValueError),
+        ({"colour": "red"}, ValueError),
+    ):
+        with pytest.raises(fault):
+            store.replace_all(
+                {"findings": pl.DataFrame(), "monthly_costs": pl.DataFrame([cost | spoiled])}  # type: ignore[dict-item]
+            )
+        for table in ("findings", "monthly_costs"):
+            assert store._connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(1,)]
+    with pytest.raises(UnknownName):
+        store.replace_all({"findings": pl.DataFrame(), "samples": pl.DataFrame()})
+    assert store._connection.execute("SELECT count(*) FROM findings").fetchall() == [(1,)]
+
+
 def test_conclusions_may_leave_out_what_may_be_missing(store: Store) -> None:
     store.replace(
         "monthly_costs",

@@ -51,6 +51,25 @@ def test_one_clock_ahead_makes_nobody_silent_and_no_day_over(run: Run) -> None:
         assert snapshot.forecast("a", "cpu", grain="day")["ts"].min() == MONDAY + timedelta(days=DAYS)
 
 
+def test_a_forecast_cut_off_while_it_is_stored_leaves_the_earlier_one_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast(run)
+    tables = ("service_hour", "service_day", "forecast_points", "forecast_series", "reach", "reliability")
+
+    def stored() -> dict[str, pl.DataFrame]:
+        return {name: run.store._connection.sql(f"FROM {name}").pl().sort(pl.all()) for name in tables}
+
+    before = stored()
+    earlier = replace(run, now=NOW - timedelta(days=3))  # other hours, other days
+
+    monkeypatch.setattr("headroom.jobs.forecast.reach_rows", lambda *_: pl.DataFrame({"subject": [None]}))
+    with pytest.raises(ValueError, match="reach"):
+        forecast(earlier)
+    after = stored()
+    assert all(before[name].equals(after[name]) for name in tables)
+
+
 def scored(run: Run) -> set[tuple[str, str, str]]:
     return set(
         run.store.frame("forecast_scores_but", grain="", models=[])
