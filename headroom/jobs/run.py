@@ -69,7 +69,10 @@ class Run:
             yield report
         except BaseException as error:
             report.outcome = "failed"
-            report.message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            # DuckDB's own words for Ctrl-C in a query.
+            stopped = isinstance(error, KeyboardInterrupt) or told == "Query interrupted"
+            report.message = "interrupted" if stopped else told
             raise
         finally:
             self.store.finish_run(
