@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,9 @@ class Case:
     """Metric -> capacity the inventory states; counts where nothing was measured."""
     cap: Amounts = field(default_factory=dict)
     """Metric -> the most one replica of a workload can hold: what its largest node has for it."""
+
+    days_uncut: float = math.inf
+    """Days since it has been larger than a size that was full: until then demand was cut off."""
 
     @property
     def held(self) -> Amounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,7 @@ from models.alternatives import alternative_rows, alternatives_of
 from models.case import Case
 from models.cost import Growth, monthly_costs, resource_cost
 from models.counted_hours import only_counted
+from models.cut_off import days_uncut
 from models.decision_frames import decision_frames
 from models.estate import Estate, read_estate
 from models.finding_options import FindingOptions
@@ -132,6 +134,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
     used_of = {name: {m: u.capacity for m, u in used.items()} for name, used in measured.items()}
     caps = node_caps(estate.current, known_capacities(inputs.stated, used_of), inputs.nodes)
     names = frozenset(resource.name for resource in estate.current)
+    uncut = days_uncut(inputs.hourly, options.window_days)
 
     cases: list[Case] = []
     findings: list[Finding] = []
@@ -148,6 +151,7 @@ def decide(inputs: DecisionInputs) -> Decisions:
             pricer.current(resource, capacity or inputs.stated.get(resource.name, {})),
             inputs.stated.get(resource.name, {}),
             caps.get(resource.name, {}),
+            uncut.get(resource.name, math.inf),
         )
         metrics = [
             judge_metric(resource, u, case.sizes.get(m), case.exhaustions.get(m), options, ahead_from)

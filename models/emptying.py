@@ -53,6 +53,7 @@ def _may_move(case: Case, finding: Finding, options: FindingOptions) -> bool:
         and finding.status in _CALM
         and all(u.history_days >= options.min_over_days for u in case.used.values())
         and not case.is_dated
+        and case.days_uncut >= options.min_over_days
     )
 
 

@@ -142,7 +142,7 @@ def _may_shrink(pool: Pool, told: list[Finding], options: FindingOptions) -> boo
     for case in pool.cases:
         if case.resource.is_labelled("autoscaled"):
             return False
-        if case.is_dated:
+        if case.is_dated or case.days_uncut < options.min_over_days:
             return False
         used = [case.used[metric] for metric in pool.unit]
         if any(u.history_days < options.min_over_days or u.saturated_share > 0 for u in used):

@@ -22,7 +22,8 @@ from models.pricing import Pricer
 def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
     """A size that holds every need and saves enough, where half of something would do; else None.
 
-    Growing demand (a date is named within the year) is never shrunk. What was not measured stays.
+    Growing demand (a date is named within the year) is never shrunk, nor what was made larger lately because
+    it was full. What was not measured stays.
     """
     resource, held = case.resource, case.held
     if not case.used or (resource.kind == "endpoint" and not options.endpoints_too_big):
@@ -32,7 +33,7 @@ def smaller(case: Case, pricer: Pricer, options: FindingOptions) -> Fit | None:
         return None
     if any(case.used[m].history_days < options.min_over_days for m in wanted):
         return None
-    if case.is_dated:
+    if case.is_dated or case.days_uncut < options.min_over_days:
         return None
     if resource.kind == "volume" and np.isnan(case.used[Metric.STORAGE].grown):
         return None  # what accumulates needs a history that shows how fast

@@ -101,6 +101,16 @@ def test_what_is_no_pool_keeps_its_members(change: dict[str, object]) -> None:
     assert decide(webs(**change)).alternatives == ()
 
 
+@pytest.mark.parametrize(("days", "fewer"), [(5, 0), (20, 1)])
+def test_a_pool_that_was_enlarged_because_it_was_full_keeps_its_members(days: int, fewer: int) -> None:
+    inputs = webs()
+    cpu = inputs.hourly["cpu"]
+    demand, capacity = cpu.demand.copy(), cpu.capacity.copy()
+    demand[:, : -24 * days], capacity[:, : -24 * days] = np.minimum(demand[:, : -24 * days], 1.5), 1.5
+    hourly = {**inputs.hourly, "cpu": Panel.of(cpu.keys, START, HOUR, demand, capacity=capacity)}
+    assert len(decide(replace(inputs, hourly=hourly)).alternatives) == fewer
+
+
 def test_what_costs_nothing_is_no_saving_but_a_shortage_is_still_ended() -> None:
     free = {"monthly_price": Decimal("0.00"), "currency": "USD"}
     assert decide(webs(**free)).alternatives == ()

@@ -74,3 +74,14 @@ def test_spares_are_those_the_options_ask_for_the_most_important_tier() -> None:
     (told,) = decide(unlike([*cores, 32.0], [*load, 4.0], tier=1, spare_members={1: 2, 3: 0})).alternatives
     assert told.name == "servers in here: 1 of 5 emptied onto others"
     assert "2 are kept as spares" in told.because
+
+
+def test_a_server_that_was_full_until_lately_takes_part_in_nothing() -> None:
+    inputs = servers([9.0, 18.0, 18.0, 9.0])
+    memory = inputs.hourly["memory"]
+    demand, capacity = memory.demand.copy(), memory.capacity.copy()
+    demand[3, :-100], capacity[3, :-100] = 128.0, 128.0  # of 256 GiB since four days
+    hourly = {**inputs.hourly, "memory": Panel.of(memory.keys, START, HOUR, demand, capacity=capacity)}
+    assert given_back(inputs) == ["srv-01", "srv-04"]
+    (told,) = decide(replace(inputs, hourly=hourly)).alternatives
+    assert [row.resource for row in told.advice] == ["srv-01", "srv-02", "srv-03"]

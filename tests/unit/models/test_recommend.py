@@ -267,6 +267,25 @@ def _random_fleet(seed: int) -> DecisionInputs:
     return DecisionInputs(END, hourly, resources=pl.DataFrame(rows, schema=RESOURCE_SCHEMA))
 
 
+@pytest.mark.parametrize(
+    ("days", "level", "action"),
+    [
+        pytest.param(5, 4.0, Action.KEEP, id="full until five days ago: nobody knows what it wants"),
+        pytest.param(20, 4.0, Action.RESIZE_AMOUNT, id="twenty days at its new size say enough"),
+        pytest.param(5, 3.0, Action.RESIZE_AMOUNT, id="it was never full"),
+    ],
+)
+def test_what_was_enlarged_because_it_was_full_is_not_shrunk_at_once(
+    days: int, level: float, action: Action
+) -> None:
+    hourly = panels({"cpu": 3.5, "memory": 9.0}, {"cpu": 32, "memory": 32})
+    cpu = hourly["cpu"]
+    demand, capacity = cpu.demand.copy(), cpu.capacity.copy()
+    demand[:, : -24 * days], capacity[:, : -24 * days] = level, 4.0
+    hourly["cpu"] = Panel.of(cpu.keys, START, HOUR, demand, capacity=capacity)
+    assert advised(hourly, inventory()).action is action
+
+
 def test_what_is_short_of_one_thing_gives_nothing_of_another_back() -> None:
     """Memory is full; cores are at risk at a limit from before they were doubled."""
     old = Exhaustion(
