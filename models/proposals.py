@@ -20,6 +20,8 @@ TIER_WEIGHTS: Mapping[int, float] = {1: 4.0, 2: 2.0, 3: 1.0}
 
 HOURS_A_WEEK = 168
 
+_SHORT = frozenset({Status.UNDER_PROVISIONED, Status.AT_RISK})
+
 WINDOW_LABEL = "change_window"
 """Label of the inventory that names when a resource may be changed, e.g. `Sunday 02:00`."""
 
@@ -88,9 +90,31 @@ def plan_of(
         if rivals:
             open_now.remove(proposal)
             against.append(LeftOut(proposal, f"{min(rivals)} was accepted"))
+    for proposal in _dearer(open_now, status):
+        if proposal.name not in settled.values():
+            open_now.remove(proposal)
+            against.append(LeftOut(proposal, "each for itself costs less"))
     plan = choose(open_now, monthly, risk_budget=risk_budget, per_window=per_window)
     left = sorted((*plan.left_out, *against), key=lambda one: one.proposal.name)
     return Plan(plan.chosen, tuple(left), plan.cost, plan.saving, plan.risk, plan.notes)
+
+
+def _dearer(proposals: Sequence[Proposal], status: Mapping[str, str]) -> list[Proposal]:
+    """Repairs of several resources that cost more than repairing what is short, each for itself.
+
+    Repairs never give way to each other once they are chosen, so this is settled before.
+    """
+    alone = {name: one.saving for one in proposals if len(one.resources) == 1 for name in one.resources}
+    found = []
+    for one in proposals:
+        if len(one.resources) == 1 or not one.required or one.saving is None:
+            continue
+        short = [name for name in one.resources if status.get(name) in _SHORT]
+        each = [alone.get(name) for name in short]
+        known = [saving for saving in each if saving is not None]
+        if len(known) == len(short) and sum(known, ZERO) > one.saving:
+            found.append(one)
+    return found
 
 
 def _together(alternatives: pl.DataFrame) -> dict[str, list[dict[str, object]]]:
@@ -122,9 +146,7 @@ def _proposal(
         resources=frozenset(str(row["resource"]) for row in rows),
         saving=saving,
         risk=risk,
-        required=any(
-            status.get(str(row["resource"]), "") in {Status.UNDER_PROVISIONED, Status.AT_RISK} for row in rows
-        ),
+        required=any(status.get(str(row["resource"]), "") in _SHORT for row in rows),
         # One change counts in one window: the first of several by name.
         window=min(windows - {""}, default=None),
         because=str(rows[0].get("why") or ""),

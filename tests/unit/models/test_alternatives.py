@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from data.alternative import Alternative, AlternativeKind
 from data.choice import Choice, Verdict
-from data.decision import Action, Status
+from data.decision import Action, Size, Status
+from data.exhaustion import Exhaustion, ExhaustionState
 from data.panel import DAY, HOUR, Panel
 from data.prices import PriceCatalog
 from data.recommendation import Recommendation
 from models.decide import DecisionInputs, decide
+from models.proposals import plan_of
+from models.verdicts import Verdicts
 from tests.fleets import (
     CLOUD,
     DAY_SHAPE,
@@ -159,6 +162,22 @@ def test_members_are_added_where_most_are_short() -> None:
     assert plan.saving == -40 and all(one.required for one in plan.chosen)
 
 
+@pytest.mark.parametrize(("each", "chosen"), [(-45, -90), (-50, -96)])
+def test_of_two_ways_to_end_a_shortage_the_one_that_costs_less_is_planned(each: int, chosen: int) -> None:
+    """Two of four are short: two larger ones, or two members more at 48 each, 24 for each of four."""
+    inputs = webs(4, cpu=3.95, memory=8.0)
+    cpu = inputs.hourly["cpu"]
+    demand = cpu.demand * np.array([1, 1, 0.85, 0.85])[:, None]
+    hourly = {**inputs.hourly, "cpu": Panel.of(cpu.keys, START, HOUR, demand, capacity=cpu.capacity)}
+    frames = decide(replace(inputs, hourly=hourly)).frames()
+    costs = pl.when(pl.col("saving") < 0).then(pl.lit(Decimal(each))).otherwise("saving")
+    plan = plan_of(
+        frames["recommendations"].with_columns(saving=costs), frames["findings"], frames["resource_costs"],
+        inputs.resources, inputs.services, Verdicts(), END.date(), alternatives=frames["alternatives"],
+    )  # fmt: skip
+    assert plan.saving == chosen and all(one.required for one in plan.chosen)
+
+
 def test_a_pool_that_could_not_bear_a_failure_says_so() -> None:
     told = decide(webs(3, cpu=3.5, memory=8.0))
     assert {f.status for f in told.findings} == {Status.RIGHT_SIZED}
@@ -255,15 +274,27 @@ def left_is_enough(inputs: DecisionInputs, told: Alternative) -> None:
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_what_is_known_changes_nothing(seed: int) -> None:
-    inputs = random_fleet(seed)
     rng = np.random.default_rng(seed)
+    inputs = random_fleet(seed)
+    keys = inputs.hourly["cpu"].keys
+    soon = [
+        Exhaustion(key, 3.6, 4.0, 2.0, 0.1, 0.6, 0.9, 20, 60, None, ExhaustionState.DATED, 5, "", "")
+        for key in keys
+        if rng.random() < 0.2
+    ]
+    wanted = [Size(1, float(target), 99, "x") for target in rng.uniform(1, 6, len(keys))]
+    inputs = replace(inputs, exhaustions=soon, sizes={"cpu": wanted})
     order = rng.permutation(len(inputs.resources))
-    series = rng.permutation(len(inputs.hourly["cpu"]))
+    series = rng.permutation(len(keys))
     shuffled = replace(
         inputs,
-        hourly={metric: panel.take(series) for metric, panel in reversed(inputs.hourly.items())},
+        hourly={metric: panel.take(series) for metric, panel in reversed(list(inputs.hourly.items()))},
+        sizes={"cpu": [wanted[i] for i in series]},
+        exhaustions=[soon[i] for i in rng.permutation(len(soon))],
         resources=inputs.resources[order],
         services=inputs.services[::-1],
+        catalog=PriceCatalog(inputs.catalog.types[::-1]),
+        stated=dict(reversed(list(inputs.stated.items()))),
     )
     one, other = decide(inputs).frames(), decide(shuffled).frames()
     assert {t: f.write_json() for t, f in one.items()} == {t: f.write_json() for t, f in other.items()}
