@@ -1,17 +1,29 @@
--- Stretches in which a resource reported nothing, between stretches in which it did.
+-- Where did reports stop and start again?
 --
--- parameters   $since (UTC, NULL = 28 days before the newest sample), $min_hours (NULL = 2), $resource (NULL = all)
--- grain        one row per gap
--- returns      resource, metric, starts_at, ends_at, hours, longest first
+-- parameters   $resource (NULL = all), $since (UTC, NULL = 28 days before the newest sample), $min_hours (NULL = 2)
+-- grain        one row per gap of at least $min_hours beyond the series' usual distance that ends after $since
+-- returns      resource, metric, starts_at (UTC), ends_at, hours, longest first
 --
--- A gap is longer than the series' usual distance between reported hours: a daily series has no gap every night. What
--- is still going on is no gap but silence; see health_freshness.
-WITH reported AS (
-    SELECT r.series_id, r.ts, lag(r.ts) OVER (PARTITION BY r.series_id ORDER BY r.ts) AS before
+-- The usual distance is the median one, so a daily series has no gaps at night. A gap may have begun long before $since:
+-- it is looked for from the last report before it. What is missing at the end is freshness.
+WITH since AS (
+    SELECT coalesce($since::TIMESTAMP, (SELECT max(last_ts) FROM series) - INTERVAL 28 DAY) AS since
+), asked AS (
+    SELECT series_id FROM series WHERE $resource::VARCHAR IS NULL OR resource = $resource::VARCHAR
+), reports AS (
+    SELECT r.series_id, r.ts
     FROM rollup_hour r
-    JOIN series s USING (series_id)
-    WHERE ($resource::VARCHAR IS NULL OR s.resource = $resource::VARCHAR)
-      AND r.ts >= coalesce($since::TIMESTAMP, (SELECT max(last_ts) FROM series) - INTERVAL 28 DAY)
+    SEMI JOIN asked USING (series_id)
+    WHERE r.ts >= (SELECT since FROM since)
+    UNION ALL
+    SELECT r.series_id, max(r.ts)
+    FROM rollup_hour r
+    SEMI JOIN asked USING (series_id)
+    WHERE r.ts < (SELECT since FROM since)
+    GROUP BY r.series_id
+), reported AS (
+    SELECT series_id, ts, lag(ts) OVER (PARTITION BY series_id ORDER BY ts) AS before
+    FROM reports
 ), distances AS (
     SELECT *, date_diff('hour', before, ts) AS distance, median(distance) OVER (PARTITION BY series_id) AS usual
     FROM reported

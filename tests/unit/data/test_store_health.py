@@ -73,6 +73,38 @@ def test_gaps_lie_between_reports(store: Store) -> None:
     assert store.frame("health_gaps", resource="steady").height == 0
 
 
+def test_a_gap_that_began_before_the_window_is_one(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "headroom.duckdb") as store:
+        hours = [*range(48), *range(90 * 24, 91 * 24)]
+        load(store, *((h * HOUR, "back", "cpu", 1.0) for h in hours))
+        load(store, *((h * HOUR, "steady", "cpu", 1.0) for h in range(91 * 24)))
+        store.refresh_rollups()
+        (gap,) = store.frame("health_gaps").rows()
+        assert gap == ("back", "cpu", MONDAY + timedelta(days=2), MONDAY + timedelta(days=90), 88 * 24)
+        assert (
+            store.frame("health_gaps", resource="back", since=MONDAY + timedelta(days=90, hours=1)).height
+            == 0
+        )
+
+
+def test_coverage_is_of_the_slots_that_a_series_usually_has(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "headroom.duckdb") as store:
+        for every in (1, 6, 168):
+            load(store, *((h * HOUR, f"every-{every}", "cpu", 1.0) for h in range(0, 28 * 24, every)))
+        load(store, *((h * HOUR, "half", "cpu", 1.0) for h in range(0, 14 * 24, 6)))
+        second = [(h * HOUR, "hourly", "cpu", 1.0) for h in range(0, 28 * 24, 2)]
+        load(store, *second, step_seconds=300)  # every second hour is missing
+        store.refresh_rollups()
+        rows = store.frame("health_coverage").rows_by_key("resource", named=True, unique=True)
+        assert {name: (row["reported"], row["expected"]) for name, row in rows.items()} == {
+            "hourly": (336, 672),
+            "every-1": (672, 672),
+            "every-6": (112, 112),
+            "every-168": (4, 4),
+            "half": (56, 112),
+        }
+
+
 def test_sources_tell_how_far_they_got(tmp_path: Path) -> None:
     with Store.open(tmp_path / "headroom.duckdb") as store:
         assert store.watermark("prometheus") is None
