@@ -171,9 +171,11 @@ def _names(
     inside = [(held, risk) for held, risk in edge if left <= held <= right and bottom <= scaled(risk) <= top]
     if inside:
         labels.append((*inside[len(inside) // 2], RULES_WORD, palette.muted))
-    taken = _along([at(s.allocated, _risk(s.breached, lowest)) for s in ours])
-    taken += _along([at(*one) for one in edge])
-    spots = beside([at(x, y) for x, y, _, _ in labels], [name for *_, name, _ in labels], AREAS, taken)
+    curve = [at(s.allocated, _risk(s.breached, lowest)) for s in ours]
+    lines = _along(curve) + _along([at(*one) for one in edge])
+    spots = beside(
+        [at(x, y) for x, y, _, _ in labels], [name for *_, name, _ in labels], AREAS, curve[1:], lines
+    )
     for (x, y, name, colour), spot in zip(labels, spots, strict=True):
         figure.add_annotation(
             text=name,

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
+from dashboard import text
 from dashboard.figures.frontier import AREAS, OURS, Score, frontier_chart
 from dashboard.figures.labels import CHARACTER, LINE, Spot, beside
 from dashboard.palette import LIGHT
@@ -28,6 +27,11 @@ def apart(a: Box, b: Box) -> bool:
 def test_a_name_alone_stands_right_of_its_point_and_left_of_it_at_the_edge() -> None:
     assert beside([(0.2, 0.3)], ["vpa"], [(540, 290)])[0].xanchor == "left"
     assert beside([(0.98, 0.3)], ["compute optimizer"], [(540, 290)])[0].xanchor == "right"
+
+
+def distance(one: Box, point: Point) -> float:
+    x, y = point
+    return float(np.hypot(max(one[0] - x, 0, x - one[2]), max(one[1] - y, 0, y - one[3])))
 
 
 def apart_all(
@@ -72,10 +76,6 @@ def test_names_beside_the_rules_line_lie_on_nothing_on_a_desk_and_on_a_phone() -
     scores = [Score(name, *at) for name, at in peers.items()] + [Score(OURS, *at) for at in ours]
     figure = frontier_chart(scores, LIGHT, least=0.0001, rules=rules)
     (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
-    line = [(100 * held, np.log10(100 * breached)) for held, breached in rules]
-    dense = [
-        (x + (u - x) * k / 40, y + (v - y) * k / 40) for (x, y), (u, v) in pairwise(line) for k in range(41)
-    ]
     for wide, tall in AREAS:
 
         def at(x: float, y: float, size: Point = (wide, tall)) -> Point:
@@ -86,9 +86,13 @@ def test_names_beside_the_rules_line_lie_on_nothing_on_a_desk_and_on_a_phone() -
             own = figure.layout.annotations[i].text
             assert all(apart(one, other) for other in boxes[:i]), f"{own} lies on another name, {wide} px"
             assert one[0] > -30 and one[2] < wide + 24, f"{own} leaves the chart"
-            if wide == AREAS[0][0]:
-                dots = [at(*point) for point in dense]
-                assert not any(one[0] < x < one[2] and one[1] < y < one[3] for x, y in dots), own
+            points = {name: at(100 * x, np.log10(100 * y)) for name, (x, y) in peers.items()}
+            away = {name: distance(one, point) for name, point in points.items()}
+            nearest = min(away, key=lambda name: away[name])
+            peer = own in map(text.policy, peers)
+            assert not peer or text.policy(nearest) == own, f"{own} seems to name {nearest}, {wide} px"
+            dots = [at(100 * x, np.log10(100 * y)) for x, y in ours]
+            assert not any(one[0] < x < one[2] and one[1] < y < one[3] for x, y in dots), own
 
 
 unit = st.floats(0, 1)
