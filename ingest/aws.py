@@ -25,7 +25,10 @@ QUERIES_AT_ONCE = 500
 POINTS_AT_ONCE = 90_000
 """GetMetricData answers at most 100,800 points."""
 
-_LATER = ("Throttl", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure", "InternalServiceFault")
+_LATER = (
+    "Throttl", "RequestLimitExceeded", "RequestThrottled", "TooManyRequests", "SlowDown",
+    "ServiceUnavailable", "InternalFailure", "InternalServiceFault",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from ingest.azure_measures import KINDS, Kind, Measure, Reading
 from ingest.from_table import instead
 from ingest.http import secret
 from ingest.pieces import rejections
-from ingest.polled import Polled, inventory_of, one_line
+from ingest.polled import Asked, Polled, inventory_of, one_line, together
 from ingest.source import Source
 
 RESOURCES_AT_ONCE = 50
@@ -90,17 +90,27 @@ class Azure(Polled):
     def pull(self, window: Window | None) -> Iterator[Batch]:
         """Yields the intervals that lie within the window; see `ingest.source.Source`."""
         asked = self.asked(window)
+        problems: list[SourceError] = []
         for subscription in self.subscriptions:
             for service, items in self._items(subscription).items():
                 by_region: dict[str, list[Item]] = {}
                 for item in items:
                     by_region.setdefault(item.region, []).append(item)
                 for region, of_region in sorted(by_region.items()):
-                    client = self._metrics_client(region)
-                    for start in range(0, len(of_region), RESOURCES_AT_ONCE):
-                        some = of_region[start : start + RESOURCES_AT_ONCE]
-                        for at, until in asked.parts(SLOTS_AT_ONCE, region):
-                            yield self._batch(client, region, KINDS[service], some, at, until)
+                    try:
+                        yield from self._of_region(asked, region, KINDS[service], of_region)
+                    except SourceError as error:
+                        # A region that refuses must not keep the others from being read.
+                        problems.append(error)
+        if problems:
+            raise together(problems)
+
+    def _of_region(self, asked: Asked, region: str, kind: Kind, items: list[Item]) -> Iterator[Batch]:
+        client = self._metrics_client(region)
+        for start in range(0, len(items), RESOURCES_AT_ONCE):
+            some = items[start : start + RESOURCES_AT_ONCE]
+            for at, until in asked.parts(SLOTS_AT_ONCE, region):
+                yield self._batch(client, region, kind, some, at, until)
 
     def inventory(self) -> Inventory:
         """What there is in all subscriptions, with its sizes."""
@@ -137,7 +147,7 @@ class Azure(Polled):
                 credential_scopes=[f"{self.management_url.rstrip('/')}/.default"],
                 connection_timeout=self.timeout,
                 read_timeout=self.timeout,
-                retry_total=_RETRIES,
+                retry_policy=_retries(self.timeout),
             )
             listing: dict[str, Callable[[], list[Item]]] = {
                 "vm": lambda: self._machines(client),
@@ -235,7 +245,7 @@ class Azure(Polled):
                 self._credential(),
                 connection_timeout=self.timeout,
                 read_timeout=self.timeout,
-                retry_total=_RETRIES,
+                retry_policy=_retries(self.timeout),
             )
 
     def _batch(self, client: Any, region: str, kind: Kind, items: list[Item], start: int, end: int) -> Batch:
@@ -262,17 +272,23 @@ class Azure(Polled):
         measures = {one.name: one for one in kind.measures}
         rows: list[tuple[Any, ...]] = []
         bad: list[tuple[int | None, str, str | None]] = []
+        spare: list[tuple[Any, ...]] = []
         for result in results:
             for metric in result.metrics:
                 for series in metric.timeseries:
                     for point in series.data:
                         item = known[_owner(metric.id)]
                         if start <= point.timestamp.timestamp() < end:
-                            row = self._row(item, measures[metric.name], point)
-                            if row is not None:
+                            measure = measures[metric.name]
+                            row = self._row(item, measure, point)
+                            if row is not None and measure.reading == Reading.FREE:
+                                spare.append(row)
+                            elif row is not None:
                                 rows.append(row)
                 if not metric.timeseries and getattr(metric, "error_code", None) not in (None, "Success"):
                     bad.append((None, f"Azure Monitor answers {metric.error_code}", metric.id))
+        known_better = {row[:3] for row in rows}
+        rows += [row for row in spare if row[:3] not in known_better]
         return rows, bad
 
     def _row(self, item: Item, measure: Measure, point: Any) -> tuple[Any, ...] | None:
@@ -287,9 +303,12 @@ class Azure(Polled):
             case Reading.SHARE:
                 # The inventory knows of which size at that time.
                 return None if mean is None else (at, item.name, metric, mean, most, None, "%")
+            case Reading.FREE_SHARE:
+                # The least that was free is the most that was used.
+                mean, most = (None if free is None else 100 - free for free in (point.average, point.minimum))
+                return None if mean is None else (at, item.name, metric, mean, most, None, "%")
             case Reading.FREE:
                 assert held is not None
-                # The least that was free is the most that was used.
                 mean, most = (
                     None if free is None else held - free / 2**30 for free in (point.average, point.minimum)
                 )
@@ -319,6 +338,18 @@ class _Token:
         from azure.core.credentials import AccessToken
 
         return AccessToken(self.token, int(time.time()) + 3_600)
+
+
+def _retries(most: float) -> Any:
+    """How the clients try again: a service that is asked too much may want them to wait for an hour."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class Patience(RetryPolicy):  # type: ignore[misc, type-arg, unused-ignore]
+        def get_retry_after(self, response: Any) -> float | None:
+            wanted = super().get_retry_after(response)
+            return None if wanted is None else min(wanted, most)
+
+    return Patience(retry_total=_RETRIES)
 
 
 def _group(item: Item) -> str:

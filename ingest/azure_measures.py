@@ -17,6 +17,8 @@ class Reading(StrEnum):
     """Percent of a size; the inventory knows of which one at that time."""
     FREE = "free"
     """Bytes that are left of a size."""
+    FREE_SHARE = "free_share"
+    """Percent that are left of a size, whatever the size was at that time."""
     USED = "used"
     """Bytes in use."""
     TOTAL = "total"
@@ -53,6 +55,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "vm",
             (
                 Measure("Percentage CPU", Metric.CPU, Reading.SHARE),
+                Measure("Available Memory Percentage", Metric.MEMORY, Reading.FREE_SHARE, sized=True),
+                # Where the share is not reported.
                 Measure("Available Memory Bytes", Metric.MEMORY, Reading.FREE, sized=True),
                 Measure("Network In Total", Metric.NETWORK_IN, Reading.TOTAL),
                 Measure("Network Out Total", Metric.NETWORK_OUT, Reading.TOTAL),

@@ -143,8 +143,6 @@ class Gcp(Polled):
             # The share of a database's cores is of as many as it had at that time.
             factor = held if query.metric == Metric.CPU and held is not None else query.factor
             capacity = None if held is None else held * (1.0 if query.metric == Metric.CPU else factor)
-            if service == "compute" and query.metric == Metric.MEMORY:
-                capacity = owner.sizes.get(Metric.MEMORY)
             value, high = amount * factor, peak.get((key, at))
             most = None if high is None else max(high * factor, value)
             if (at, owner.name) in rows:

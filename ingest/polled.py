@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import polars as pl
 
-from data.errors import ConfigError, SourceUnavailable
+from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.frames import CAPACITY_SCHEMA, RESOURCE_SCHEMA, Inventory
 from data.names import Names
 from data.series import Window
@@ -107,6 +107,14 @@ def inventory_of(resources: Sequence[dict[str, Any]], sizes: Sequence[dict[str, 
         resources=pl.DataFrame(list(resources), schema={name: RESOURCE_SCHEMA[name] for name in names}),
         capacities=pl.DataFrame(list(sizes), schema={name: CAPACITY_SCHEMA[name] for name in stated}),
     )
+
+
+def together(problems: Sequence[SourceError]) -> SourceError:
+    """One error of several parts of a pull; worth another try if one of them is."""
+    later = any(isinstance(one, SourceUnavailable) for one in problems)
+    told = list(dict.fromkeys(str(one) for one in problems))
+    further = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    return (SourceUnavailable if later else SourceError)("; ".join(told[:3]) + further)
 
 
 def one_line(text: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -34,21 +34,20 @@ FIRST, ELSEWHERE, OF_OTHERS = ("one", "p-b", "web-1"), ("one", "p-a", "web-1"), 
 
 
 @contextmanager
-def azure(*machines: Machine) -> Iterator[Azure]:
-    estate = [
-        make(name, group=group, subscription=target)
-        for target, group, name in machines
-        for make in (azure_replies.machine, azure_replies.disk)
-    ]
+def azure(*machines: Machine, cores: int = 4) -> Iterator[Azure]:
+    estate = []
+    for target, group, name in machines:
+        where = {"group": group, "subscription": target}
+        estate += [azure_replies.machine(name, cores=cores, **where), azure_replies.disk(name, **where)]
     with standing_in(azure_replies.answering(*estate)) as (url, _):
         subscriptions = tuple(dict.fromkeys(target for target, _, _ in machines))
         yield Azure(subscriptions, "AZURE_TEST_TOKEN", ("vm", "disks"), management_url=url, metrics_url=url)
 
 
 @contextmanager
-def gcp(*machines: Machine) -> Iterator[Gcp]:
+def gcp(*machines: Machine, cores: int = 4) -> Iterator[Gcp]:
     estate = [
-        gcp_replies.machine(name, zone=zone, project=target, disks={"persistent-disk-0": name})
+        gcp_replies.machine(name, zone=zone, project=target, disks={"persistent-disk-0": name}, cores=cores)
         for target, zone, name in machines
     ]
     series = [(name, zone, target) for target, zone, name in machines]
@@ -91,6 +90,20 @@ def seen(source: Azure | Gcp, names: Names) -> dict[str, str]:
     return found
 
 
+@contextmanager
+def run(source: Azure | Gcp, folder: Path, until: datetime) -> Iterator[Store]:
+    """Ingests as the program does, some time after `until`; gives the store."""
+    (folder / "headroom.toml").write_text("")
+    settings = load(folder / "headroom.toml", {})
+    configured = {one.name: getattr(source, one.name) for one in fields(source) if one.name != "names"}
+    table = {"kind": type(source).__name__.lower(), **configured}
+    settings = settings.model_copy(update={"source": {"cloud": table}})
+    with Store.open(settings.store_path) as store:
+        (summary,) = ingest(Run(settings, store, until + timedelta(minutes=20), "run"))
+        assert summary.error is None
+        yield store
+
+
 def test_a_machine_its_disk_and_others_of_the_name_are_several_resources(cloud: Cloud) -> None:
     with cloud(FIRST, ELSEWHERE, OF_OTHERS) as source:
         found = seen(source, Names())
@@ -119,19 +132,9 @@ def test_a_name_stays_when_others_of_the_name_come_and_go(cloud: Cloud) -> None:
 
 def test_names_are_kept_from_run_to_run(cloud: Cloud, tmp_path: Path) -> None:
     """Through the store, as `headroom ingest` does: the second machine comes a day later."""
-    (tmp_path / "headroom.toml").write_text("")
-    settings = load(tmp_path / "headroom.toml", {})
-    kept = {}
+    kept: dict[object, object] = {}
     for machines in ((FIRST,), (ELSEWHERE, OF_OTHERS, FIRST)):
-        with cloud(*machines) as source, Store.open(settings.store_path) as store:
-            configured = {
-                one.name: getattr(source, one.name) for one in fields(source) if one.name != "names"
-            }
-            kind = type(source).__name__.lower()
-            tables = settings.model_copy(update={"source": {"cloud": {"kind": kind, **configured}}})
-            until = window(source).end
-            (summary,) = ingest(Run(tables, store, until + timedelta(minutes=20), "run"))
-            assert summary.error is None
+        with cloud(*machines) as source, run(source, tmp_path, window(source).end) as store:
             count = len(kept)
             kept |= dict(store.frame("resources_now").select("resource", "site").rows())
             named = store.names().given
@@ -140,6 +143,20 @@ def test_names_are_kept_from_run_to_run(cloud: Cloud, tmp_path: Path) -> None:
     (holder,) = [identity for identity, (_, name) in named.items() if name == "web-1"]
     assert "p-b" in holder and "another" not in holder, "the first kept its name"
     assert sorted(hosts) == sorted(kept)
+
+
+def test_what_was_measured_before_a_resize_is_of_the_size_of_its_time(cloud: Cloud, tmp_path: Path) -> None:
+    """The hour before is asked for again, and must not be taken for one of the new size."""
+    hour = None
+    for cores, hours in ((4, 2), (8, 4)):
+        with cloud(FIRST, cores=cores) as source:
+            until = window(source).start + timedelta(hours=hours)
+            with run(source, tmp_path, until) as store:
+                panel = store.panel("hour", subjects=["web-1"], metrics=["cpu", "memory"])
+        measured = dict(zip((key.metric for key in panel.keys), panel.demand[:, 1], strict=True))
+        held = dict(zip((key.metric for key in panel.keys), panel.capacity[:, 1], strict=True))
+        hour = hour or (measured, held)
+        assert (measured, held) == hour == ({"cpu": 1.0, "memory": 4.0}, {"cpu": 4.0, "memory": 16.0})
 
 
 def test_a_machine_set_up_anew_elsewhere_carries_on(cloud: Cloud) -> None:

@@ -15,12 +15,19 @@ START = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second
 GIB = 2**30
 
 
-def machine(name: str = "web-1", *, group: str = "shop", subscription: str = SUBSCRIPTION) -> dict[str, Any]:
+def machine(
+    name: str = "web-1",
+    *,
+    group: str = "shop",
+    subscription: str = SUBSCRIPTION,
+    region: str = "westeurope",
+    cores: int = 4,
+) -> dict[str, Any]:
     """As the resource manager lists it."""
     return {
         "id": _id(subscription, group, f"Microsoft.Compute/virtualMachines/{name}"),
-        "name": name, "location": "westeurope", "tags": {"service": "shop"},
-        "properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v5"}},
+        "name": name, "location": region, "tags": {"service": "shop"},
+        "properties": {"hardwareProfile": {"vmSize": f"Standard_D{cores}s_v5"}},
     }  # fmt: skip
 
 
@@ -68,7 +75,11 @@ def _further(asked: Asked) -> Reply:
     if not _signed(asked):
         return Reply(401, {"error": {"code": "InvalidAuthenticationToken", "message": "no token"}})
     if asked.path.endswith("/vmSizes"):
-        return Reply(200, {"value": [{"name": "Standard_D4s_v5", "numberOfCores": 4, "memoryInMB": 16_384}]})
+        sizes = [
+            {"name": f"Standard_D{cores}s_v5", "numberOfCores": cores, "memoryInMB": cores * 4_096}
+            for cores in (4, 8)
+        ]
+        return Reply(200, {"value": sizes})
     if asked.path.endswith("/providers/Microsoft.Sql/servers"):
         server = {"id": SERVER, "name": "shop", "location": "westeurope", "properties": {}}
         if asked.query.get("page") == ["2"]:
@@ -102,6 +113,7 @@ def _values(machine: str, query: dict[str, list[str]]) -> dict[str, Any]:
     amounts = {
         "Percentage CPU": ("Percent", {"average": 25.0, "maximum": 50.0}),
         "Available Memory Bytes": ("Bytes", {"average": 12.0 * GIB, "minimum": 10.0 * GIB}),
+        "Available Memory Percentage": ("Percent", {"average": 75.0, "minimum": 62.5}),
         "Network In Total": ("Bytes", {"total": 37_500_000.0}),
         "Network Out Total": ("Bytes", {"total": 75_000_000.0}),
         "Composite Disk Write Bytes/sec": ("BytesPerSecond", {"average": 375_000.0, "maximum": 500_000.0}),

@@ -48,13 +48,14 @@ def machine(
     project: str = "shop",
     disks: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    cores: int = 4,
 ) -> dict[str, Any]:
     """As Compute Engine lists it, with its disks by device."""
     disks = {"persistent-disk-0": "web-1-data"} if disks is None else disks
     place = f"{URL}/{project}/zones/{zone}"
     return {
         "name": name, "zone": place, "labels": labels or {"service": "shop"},
-        "machineType": f"{place}/machineTypes/e2-standard-4",
+        "machineType": f"{place}/machineTypes/e2-standard-{cores}",
         "disks": [
             {"deviceName": device, "diskSizeGb": "100", "source": f"{place}/disks/{disk}"}
             for device, disk in disks.items()
@@ -74,8 +75,10 @@ def computing(*machines: dict[str, Any]) -> Answer:
                 items[f"zones/{one['zone'].rsplit('/', 1)[-1]}"] = {"instances": [one]}
             further = {"nextPageToken": str(place + 1)} if place + 1 < len(mine) else {}
             return Reply(200, {"items": items, **further})
-        if asked.path.endswith("/machineTypes/e2-standard-4"):
-            return Reply(200, {"name": "e2-standard-4", "guestCpus": 4, "memoryMb": 16_384})
+        of_type, _, cores = asked.path.rpartition("/machineTypes/e2-standard-")
+        if of_type:
+            size = {"name": f"e2-standard-{cores}", "guestCpus": int(cores), "memoryMb": int(cores) * 4_096}
+            return Reply(200, size)
         return Reply(404, {"error": {"code": 404, "message": "not found"}})
 
     return compute

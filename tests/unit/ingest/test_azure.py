@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 pytest.importorskip("azure.monitor.querymetrics", reason="needs the extra `azure`")
@@ -15,7 +16,7 @@ from data.errors import ConfigError, SourceError, SourceUnavailable
 from data.series import Window
 from ingest.azure import Azure
 from tests.standin import Asked, Reply, standing_in
-from tests.unit.ingest.azure_replies import START, SUBSCRIPTION, answer
+from tests.unit.ingest.azure_replies import START, SUBSCRIPTION, answer, answering, machine
 from tests.unit.ingest.clouds import amounts, taken_in
 
 HOUR = Window(START, START + timedelta(hours=1))
@@ -80,6 +81,43 @@ def test_inventory(source: Azure) -> None:
         ("shop/orders", "cpu", 4.0),
         ("shop/small", "storage", 32.0),
     ]
+
+
+def test_memory_is_read_in_bytes_where_its_share_is_not_reported() -> None:
+    def reply(asked: Asked) -> Reply:
+        body = answer(asked).body
+        if "getBatch" in asked.path and isinstance(body, dict):
+            for values in body["values"]:
+                for metric in values["value"]:
+                    if metric["name"]["value"] == "Available Memory Percentage":
+                        metric["timeseries"] = []
+        return replace(answer(asked), body=body)
+
+    with standing_in(reply) as (url, _):
+        samples = taken_in(at(url, services=("vm",)), HOUR)
+    assert amounts(samples, START)["web-1", "memory"] == (4.0, 6.0, 16.0)
+
+
+def test_a_region_that_refuses_does_not_keep_the_others_from_being_read() -> None:
+    """The first in the order of reading is the one without permission, and the last one is asked too much."""
+    regions = {"a": 403, "westeurope": 200, "z": 429}
+    machines = [machine(f"web-{region}", region=region) for region in regions]
+
+    def reply(asked: Asked) -> Reply:
+        for region, status in regions.items():
+            if asked.path.startswith(f"/{region}/") and status != 200:
+                error = {"error": {"code": "No", "message": "not here"}}
+                return Reply(status, error, {"Retry-After": "3600"} if status == 429 else {})
+        return answering(*machines)(replace(asked, path=asked.path.removeprefix("/westeurope")))
+
+    with standing_in(reply) as (url, _):
+        source = at(url, services=("vm",), timeout=0.2)
+        source = replace(source, metrics_url=f"{url}/{{region}}")
+        found = []
+        with pytest.raises(SourceUnavailable, match=r"/a: answers 403 .*; .*/z: answers 429 "):
+            for batch in source.pull(HOUR):
+                found.append(batch.samples)
+    assert set(pl.concat(found)["resource"]) == {"web-westeurope"}
 
 
 def broken(status: int, body: Any) -> Callable[[Asked], Reply]:
