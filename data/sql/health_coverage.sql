@@ -37,7 +37,7 @@ WITH clock AS (
         coalesce(h.samples, 0) AS samples,
         coalesce(h.hours, 0) AS hours,
         coalesce(h.days, 0) AS days,
-        coalesce(greatest(s.step_seconds / 3600.0, 1), h.usual, 1) AS usual,
+        CASE WHEN s.step_seconds IS NOT NULL THEN greatest(s.step_seconds / 3600.0, 1) ELSE coalesce(h.usual, 1) END AS usual,
         greatest(s.first_ts, clock.as_of - clock.length) AS since,
         clock.as_of
     FROM series s
