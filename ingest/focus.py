@@ -77,11 +77,14 @@ class Bills:
     def read(self, path: str) -> Iterator[BillBatch]:
         """Yields the charges of one file; raises as `pull` does."""
         known: list[str] = []
+        spelled: dict[str, str] = {}
 
         def wanted(columns: list[str]) -> list[str]:
-            check_columns(path, NEEDED, columns)
-            known[:] = [name for name in columns if name != LINE]
-            return [name for name in known if name in KNOWN]
+            spelled.update(_other_spellings(columns))
+            meant = [spelled.get(name, name) for name in columns if name != LINE]
+            check_columns(path, NEEDED, meant)
+            known[:] = meant
+            return [name for name in columns if name != LINE and spelled.get(name, name) in KNOWN]
 
         first = True
         for piece in read_file(path, self._format(), wanted):
@@ -93,8 +96,9 @@ class Bills:
             notes = _Conformance(path)
             if first:
                 notes.columns(known, version_of(known) if self.version == "auto" else self.version)
+                notes.spellings(spelled)
                 first = False
-            yield _charges(piece, path, notes)
+            yield _charges(replace(piece, rows=piece.rows.rename(spelled, strict=False)), path, notes)
 
     @classmethod
     def from_table(cls, table: Mapping[str, object], root: Path | None = None) -> Bills:
@@ -115,6 +119,17 @@ def conformance(batches: list[BillBatch]) -> pl.DataFrame:
     return summed(pl.concat([empty(CONFORMANCE_SCHEMA), *(batch.conformance for batch in batches)]))
 
 
+def _other_spellings(columns: list[str]) -> dict[str, str]:
+    """Columns that are known by another spelling, e.g. billing_currency, as query engines write them."""
+    folded = {name.casefold(): name for name in KNOWN}
+    found: dict[str, str] = {}
+    for name in columns:
+        meant = folded.get(name.strip().replace("_", "").casefold())
+        if meant is not None and name not in KNOWN and meant not in columns and meant not in found.values():
+            found[name] = meant
+    return found
+
+
 class _Conformance:
     """Collects what does not conform in one piece of a file."""
 
@@ -132,6 +147,11 @@ class _Conformance:
                 self._rows.append(
                     (self._origin, name, "column is unknown; own ones start with x_", None, None)
                 )
+
+    def spellings(self, names: Mapping[str, str]) -> None:
+        """Notes names of columns that are not written as the specification writes them."""
+        for theirs, name in names.items():
+            self._rows.append((self._origin, name, "column name in another spelling", None, theirs))
 
     def note(self, column: str, finding: str, where: pl.Series, shown: pl.Series | None = None) -> None:
         """Counts the rows where the mask holds."""
@@ -200,6 +220,8 @@ def _cells(column: pl.Series, name: str, notes: _Conformance) -> pl.Series:
         read = column.cast(pl.String, strict=False)
     if name == "BillingCurrency":
         notes.note(name, "not a code of ISO 4217", ~read.str.contains(r"^[A-Z]{3}$"), read)
+        # Else charges in eur and in EUR would be of two currencies.
+        read = read.str.to_uppercase()
     if name in NOT_NULL:
         notes.note(name, "is null", read.is_null() & column.is_null())
     return read

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import cramjam
 import duckdb
 import hypothesis.strategies as st
 import polars as pl
@@ -80,6 +82,63 @@ def test_deviations_are_read_and_reported(tmp_path: Path) -> None:
         ("BillingCurrency", "not a code of ISO 4217", 1),
     }
     assert rejected.is_empty()
+
+
+def test_columns_and_currencies_in_another_spelling_are_known(tmp_path: Path) -> None:
+    """Query engines write names in small letters; a column that is there as it should be wins."""
+    head = "billedcost,BILLING_CURRENCY,charge_period_start,serviceName,ServiceName,x_billed_cost\n"
+    amounts = (("1", "eur"), ("2", "EUR"), ("-3", "usd"))
+    rows = "".join(f"{cost},{code},2026-01-01T00:00:00Z,a,b,7\n" for cost, code in amounts)
+    charges, report, rejected = read_text(tmp_path, head + rows)
+    assert rejected.is_empty()
+    assert charges.select("billed_cost", "currency", "service_name").rows() == [
+        (Decimal(1), "EUR", "b"), (Decimal(2), "EUR", "b"), (Decimal(-3), "USD", "b"),
+    ]  # fmt: skip
+    told = {(column, example) for _, column, finding, _, example in report.rows() if "name in" in finding}
+    assert told == {
+        ("BilledCost", "billedcost"),
+        ("BillingCurrency", "BILLING_CURRENCY"),
+        ("ChargePeriodStart", "charge_period_start"),
+    }
+    assert ("BillingCurrency", "not a code of ISO 4217", 2) in findings(report)
+    assert ("serviceName", "column is unknown; own ones start with x_", None) in findings(report)
+    frame = pl.DataFrame(
+        {"billedcost": ["1"], "billingcurrency": ["EUR"], "chargeperiodstart": ["2026-01-01T00:00:00Z"]}
+    )
+    frame.write_parquet(tmp_path / "small.parquet")
+    assert read(tmp_path / "small.parquet")[0]["billed_cost"].to_list() == [Decimal(1)]
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".zst"])
+def test_packed_bills_of_two_currencies_with_refunds(tmp_path: Path, packed: str) -> None:
+    rows = ROW.replace("0.00000080000", "5") + ROW.replace("0.00000080000", "-2.5").replace("USD", "EUR")
+    content = (HEAD + rows).encode()
+    pack = {"": bytes, ".gz": gzip.compress, ".zst": lambda text: bytes(cramjam.zstd.compress(text))}[packed]
+    (tmp_path / f"bill.csv{packed}").write_bytes(pack(content))
+    charges, _, rejected = read(tmp_path / f"bill.csv{packed}")
+    assert charges.select("billed_cost", "currency").rows() == [(Decimal(5), "USD"), (Decimal("-2.5"), "EUR")]
+    assert rejected.is_empty()
+
+
+def test_partitions_are_files_of_their_own_and_an_empty_one_is_no_error(tmp_path: Path) -> None:
+    one = pl.DataFrame(
+        {
+            "BilledCost": [0.1],
+            "BillingCurrency": ["EUR"],
+            "ChargePeriodStart": [datetime(2026, 1, 1, tzinfo=UTC)],
+        }
+    )
+    for month, frame in (("01", one), ("02", one.head(0))):
+        (tmp_path / f"billing_period=2026-{month}").mkdir()
+        frame.write_parquet(tmp_path / f"billing_period=2026-{month}" / "part-0.parquet")
+    batches = list(Bills((str(tmp_path / "**" / "*.parquet"),)).pull())
+    assert pl.concat(batch.charges for batch in batches)["billed_cost"].to_list() == [Decimal("0.1")]
+    # A file without any byte was broken off; one with a header is a bill without charges.
+    (tmp_path / "header.csv").write_text(HEAD)
+    assert sum(batch.charges.height for batch in Bills((str(tmp_path / "header.csv"),)).pull()) == 0
+    (tmp_path / "none.csv").write_text("")
+    with pytest.raises(SourceError, match="is empty"):
+        list(Bills((str(tmp_path / "none.csv"),)).pull())
 
 
 def test_charges_without_cost_currency_or_start_are_rejected(tmp_path: Path) -> None:
