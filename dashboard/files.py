@@ -16,6 +16,7 @@ from dashboard.service_rows import SORTS, service_rows
 from dashboard.together import alternatives
 from dashboard.verdicts import verdicts_of, with_verdicts
 from dashboard.view import View
+from data.series import UNITS
 
 Query = Mapping[str, str]
 
@@ -40,7 +41,7 @@ def resources_file(view: View, query: Query) -> pl.DataFrame:
     frame = resources.shown(view, *(query.get(name, "") for name in ("status", "kind", "service")))
     # The finding and the shares of the grid come first; all else that is known follows.
     first = ["resource", "status", "because", *resources.METRICS, "monthly_cost", "unused_cost"]
-    return _with_words(frame.select(*first, pl.exclude(first)), query)
+    return _in_currency(_with_words(frame.select(*first, pl.exclude(first)), query), view)
 
 
 def services_file(view: View, query: Query) -> pl.DataFrame:
@@ -95,7 +96,8 @@ def provisioning_file(view: View, query: Query) -> pl.DataFrame:
         "policy",
     )
     joined = frame.join(details, on="resource", how="left", maintain_order="left")
-    return _with_words(joined.rename({"change": "change_of_cost", "verdict": "decided"}), query)
+    named = joined.rename({"change": "change_of_cost", "verdict": "decided"})
+    return _in_currency(_with_words(named, query), view)
 
 
 def runway_file(view: View, query: Query) -> pl.DataFrame:
@@ -104,7 +106,15 @@ def runway_file(view: View, query: Query) -> pl.DataFrame:
     rows = view.exhaustion(scope)
     if query.get("metric"):
         rows = rows.filter(pl.col("metric") == query["metric"])
-    return pl.concat([watched(rows), rows.join(watched(rows), on=["subject", "metric"], how="anti")])
+    unit = (
+        pl.col("metric")
+        .cast(pl.String)
+        .replace_strict(UNITS, default=None, return_dtype=pl.String)
+        .alias("unit")
+    )
+    return pl.concat(
+        [watched(rows), rows.join(watched(rows), on=["subject", "metric"], how="anti")]
+    ).with_columns(unit)
 
 
 def accuracy_file(view: View, query: Query) -> pl.DataFrame:
@@ -143,6 +153,11 @@ FILES: Mapping[str, Callable[[View, Query], pl.DataFrame]] = {
     "health": health_file,
 }
 """What can be downloaded; each as `.csv` and `.xlsx`."""
+
+
+def _in_currency(frame: pl.DataFrame, view: View) -> pl.DataFrame:
+    """The rows with the currency that their amounts are in."""
+    return frame.with_columns(pl.lit(view.estate.currency).alias("currency"))
 
 
 def _with_words(frame: pl.DataFrame, query: Query) -> pl.DataFrame:

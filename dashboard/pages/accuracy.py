@@ -111,9 +111,7 @@ def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
         words += f"; their 80 % bands held {text.percent(held)} of the time on past cutoffs"  # type: ignore[arg-type]
     refused = rows.filter(pl.col("refusal").is_not_null()).height
     if refused:
-        words += (
-            f"; {text.plural(refused, 'series', 'series')} had too little history and got a simpler forecast"
-        )
+        words += f"; {text.plural(refused, 'series', 'series')} got a simpler forecast, for the reasons below"
     return words + "."
 
 

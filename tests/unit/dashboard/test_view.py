@@ -9,7 +9,7 @@ from hypothesis import given
 
 from dashboard.costs import by_group, ledger, month_totals, unused_by_status
 from dashboard.estate import Estate
-from dashboard.files import costs_file, resources_file
+from dashboard.files import costs_file, provisioning_file, resources_file, runway_file
 from dashboard.history import metrics_of, read_fan
 from dashboard.published import Published, follow
 from dashboard.service_rows import service_rows, services_table
@@ -111,6 +111,13 @@ def test_a_download_says_its_units_and_follows_the_filters(view: View) -> None:
     frame = costs_file(view, {"by": "team"})
     assert frame.columns[0] == "team" and "cost EUR/month" in frame.columns
     assert resources_file(view, {"status": "idle"})["resource"].to_list() == ["batch-1"]
+
+
+def test_amounts_in_files_have_a_currency_and_demand_a_unit(view: View) -> None:
+    for made in (resources_file(view, {}), provisioning_file(view, {"tab": "all"})):
+        assert set(made["currency"]) == {"EUR"}
+    units = dict(runway_file(view, {}).select("metric", "unit").unique().iter_rows())
+    assert units["storage"] == "GiB" and units["network_out"] == "Mbit/s" and units["cpu"] == "cores"
 
 
 def test_the_newest_run_is_followed_and_reading_is_kept_while_it_is(tmp_path: Path) -> None:
