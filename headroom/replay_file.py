@@ -18,7 +18,7 @@ from ingest.units import Dimension, UnknownUnit, conversion
 from models.replay.replay import ALL_TIERS, replay
 from models.sizing import POLICIES
 
-REQUIRED = ("ts", "entity", "metric", "value", "value_max", "capacity")
+REQUIRED = ("ts", "entity", "metric", "value", "capacity")
 COLUMNS = (
     "policy",
     "target_breach",
@@ -35,8 +35,17 @@ MHZ_PER_CORE = 2600.0
 """Where a file states clock rates, a core of this speed turns them into cores. Figures are shares of what is
 provisioned, so only policies with floors or rounding in cores notice."""
 
-HARD_METRICS = frozenset({"memory"})
+HARD_METRICS = frozenset({"memory", "storage"})
 """Metrics whose demand cannot exceed what is provisioned."""
+
+MISSING = ("", "na", "nan", "none", "null")
+"""What stands in a text cell without a number, in any case."""
+
+MOST_HOURS = 10 * 366 * 24
+"""A file that spans more has a wrong time in it, and a window a week from there on would take hours."""
+
+MOST_CELLS = 400_000_000
+"""Entities x hours that are taken on at most: 20,000 entities for two years, some 10 GB."""
 
 
 def replay_file(
@@ -52,13 +61,13 @@ def replay_file(
     """Replays policies on one metric of a Parquet or CSV file and writes a row per policy and target as CSV.
 
     Args:
-        input_file: columns ts, entity, metric, value (mean of the hour), value_max, capacity; `unit` is read
-        where
-            there is one.
+        input_file: columns ts, entity, metric, value (mean of the hour), capacity; `value_max` and `unit` are
+            read where there are any.
         metric: which of its metrics.
         policies: names in POLICIES; None = all.
         hold_days: days each size is in force.
-        start_day: first day on which sizes are made, counted from the file's first hour of the metric.
+        start_day: first day on which sizes are made, counted from the file's first hour of the metric,
+            whether anything was reported in it or not.
         target_breach: budgets for policies that have one.
         out: CSV file.
 
@@ -107,7 +116,7 @@ def read_hours(input_file: Path, metric: str) -> Panel:
     """One metric of a file as an hourly panel, entities by name.
 
     Several rows of an entity in one hour are joined: mean of the values, largest value_max and capacity. A
-    missing value_max is the value.
+    missing value_max is the value. A row without a value still tells what was provisioned.
 
     Raises UnknownName, SourceError, SourceUnavailable.
     """
@@ -126,7 +135,14 @@ def read_hours(input_file: Path, metric: str) -> Panel:
     row = hours["entity"].replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
     first = hours["ts"].min()
     slot = ((hours["ts"] - first).dt.total_hours()).to_numpy()
-    grids = np.full((3, len(names), int(slot.max()) + 1), np.nan)
+    slots = int(slot.max()) + 1
+    if slots > MOST_HOURS or len(names) * slots > MOST_CELLS:
+        days = " to ".join(hours["ts"].dt.date().sort()[[0, -1]].cast(pl.String))
+        raise SourceError(
+            f"{input_file}: {len(names)} entities from {days} are {slots} hours each, too many to replay;"
+            " is one of the times wrong?"
+        )
+    grids = np.full((3, len(names), slots), np.nan)
     for grid, column in zip(grids, ("value", "value_max", "capacity"), strict=True):
         grid[row, slot] = hours[column].fill_null(np.nan).to_numpy()
     keys = [SeriesKey(name, metric) for name in names]
@@ -149,8 +165,10 @@ def _rows(input_file: Path, metric: str) -> pl.DataFrame:
             raise SourceError(
                 f"{input_file}: no column {', '.join(missing)}; a replay needs {', '.join(REQUIRED)}"
             )
-        wanted = [*REQUIRED, *(["unit"] if "unit" in present else [])]
+        wanted = [*REQUIRED, *(name for name in ("value_max", "unit") if name in present)]
         rows = table.filter(pl.col("metric") == metric).select(wanted).collect()
+        if "value_max" not in present:
+            rows = rows.with_columns(value_max=pl.lit(None, pl.Float64))
         if rows.is_empty():
             known = table.select(pl.col("metric").unique()).collect()["metric"].drop_nulls().to_list()
             raise UnknownName("metric", metric, known)
@@ -179,7 +197,7 @@ def _typed(rows: pl.DataFrame, input_file: Path) -> pl.DataFrame:
     for name in amounts:
         given = rows[name].is_not_null()
         if rows.schema[name] == pl.String:
-            given &= ~rows[name].str.strip_chars().str.to_lowercase().is_in(["", "nan", "null"])
+            given &= ~rows[name].str.strip_chars().str.to_lowercase().is_in(MISSING)
             spoiled |= pl.Series(given) & pl.col(name).is_null()
         spoiled |= pl.col(name).is_infinite().fill_null(value=False) | (pl.col(name) < 0).fill_null(
             value=False
@@ -191,7 +209,7 @@ def _typed(rows: pl.DataFrame, input_file: Path) -> pl.DataFrame:
             f"{input_file}: {len(wrong)} of {len(rows)} rows have no time, no entity, or an amount that is"
             f" negative, infinite or no number; the first is {first}"
         )
-    return typed.filter(pl.col("value").is_not_null() | pl.col("value_max").is_not_null())
+    return typed
 
 
 def _in_own_units(rows: pl.DataFrame, metric: str, input_file: Path) -> pl.DataFrame:
