@@ -78,6 +78,12 @@ def record_bill(
     return BillLoaded(read, charges, replaced, rejected, report.height)
 
 
+def forget_bill(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
+    """Removes what a file said, within the caller's transaction; `settle` must follow."""
+    for table in ("bills", "bill_conformance"):
+        connection.execute(f"DELETE FROM {table} WHERE origin = $origin", {"origin": origin})
+
+
 def settle(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> Settled:
     """Lets every charge count once that came in several files, within the caller's transaction.
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from data import watermarks
 from data.audit import Audit
-from data.billing import BillLoaded, Settled, record_bill, refresh_months, settle
+from data.billing import BillLoaded, Settled, forget_bill, record_bill, refresh_months, settle
 from data.bills import BillBatch
 from data.compact import FOR_EVER, CompactReport, Retention, forget, rewrite, wal_of
 from data.conclusions import replace_all
@@ -187,6 +187,11 @@ class Store:
             return record_bill(
                 self._connection, origin, batches, Audit(self._connection, run_id, source, moment)
             )
+
+    def forget_bill(self, origin: str) -> None:
+        """Removes what a file said; `settle_bills` must follow."""
+        with self._transaction():
+            forget_bill(self._connection, origin)
 
     def settle_bills(self, read: Sequence[str]) -> Settled:
         """Lets charges count once that came in several files, then sums the bills by month anew.

@@ -17,6 +17,7 @@ from data.billing import summed
 from data.bills import BILL_SCHEMA, CONFORMANCE_SCHEMA, MONEY, BillBatch
 from data.errors import ConfigError
 from data.frames import UTC_TIME, empty
+from ingest.distant import matching
 from ingest.file_formats import Format, files_of, read_file
 from ingest.focus_columns import (
     ENUMERATIONS,
@@ -71,8 +72,15 @@ class Bills:
         return Format(separator=self.separator, encoding=self.encoding, storage=self.storage)
 
     def files(self) -> list[str]:
-        """The files that the paths stand for. Raises SourceError if there are none."""
-        return files_of(self.paths, self._format())
+        """The files that the paths stand for, each by itself: a copy shows, and columns may differ.
+
+        Raises SourceError if there are none, SourceUnavailable if an object store does not answer.
+        """
+        found: list[str] = []
+        for path in files_of(self.paths, self._format()):
+            listed = path.partition("://")[0] in ("s3", "s3a") and "://" in path
+            found += matching(path, self.storage) if listed else [path]
+        return list(dict.fromkeys(found))
 
     def read(self, path: str) -> Iterator[BillBatch]:
         """Yields the charges of one file; raises as `pull` does."""

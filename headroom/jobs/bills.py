@@ -169,3 +169,8 @@ def _files(run: Run, bills: Bills, summary: BillSummary, advance: Advance, *, dr
         except HeadroomError as error:
             summary.errors.append(str(error))
         advance(place, len(paths))
+    if not dry_run and not summary.errors:
+        # Before files were told apart, all that a pattern stands for was one bill.
+        for pattern in set(bills.paths) - set(paths):
+            if "://" in pattern:
+                run.store.forget_bill(pattern)

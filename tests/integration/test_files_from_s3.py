@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from data.errors import ConfigError, SourceError, SourceUnavailable
+from data.store import Store
+from headroom.jobs.bills import load_bills
+from headroom.jobs.run import Run
+from headroom.settings import load
 from ingest.files import Files
 from ingest.focus import Bills
 
@@ -124,3 +131,34 @@ def test_a_bill_is_read_from_there(store: dict[str, Any]) -> None:
     bills = Bills.from_table({"paths": ["s3://bucket/bills/*.csv"], "storage": store})
     (batch,) = bills.pull()
     assert [float(cost) for cost in batch.charges["billed_cost"]] == [1.5]
+
+
+def test_partitions_of_a_bill_are_files_of_their_own(store: dict[str, Any], tmp_path: Path) -> None:
+    """A version of the specification with more columns began in May; June was delivered twice."""
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=store["endpoint_url"], region_name="us-east-1")
+    rows = {"BilledCost": [1.5], "BillingCurrency": ["USD"], "ChargePeriodStart": ["2024-05-01T00:00:00Z"]}
+    june = rows | {"ChargePeriodStart": ["2024-06-01T00:00:00Z"], "InvoiceId": ["7"]}
+    for name, one in (("period=5/a", rows), ("period=6/b", june), ("period=6/c", june)):
+        buffer = io.BytesIO()
+        pl.DataFrame(one).write_parquet(buffer)
+        client.put_object(Bucket="bucket", Key=f"export/{name}.parquet", Body=buffer.getvalue())
+    may, pattern = "s3://bucket/export/period=5/a.parquet", "s3://bucket/export/**/*.parquet"
+    storage = ", ".join(f"{name} = {json.dumps(text)}" for name, text in store.items())
+    (tmp_path / "headroom.toml").write_text(
+        f'[bills.cloud]\npaths = ["{pattern}"]\nstorage = {{ {storage} }}\n'
+    )
+    with Store.open(tmp_path / "headroom.duckdb") as kept:
+        # As it was recorded before partitions were files.
+        batches = list(Bills.from_table({"paths": [may], "storage": store}).pull())
+        kept.record_bill(pattern, batches, run_id="r", source="cloud")
+        (summary,) = load_bills(
+            Run(load(tmp_path / "headroom.toml", {}), kept, datetime(2024, 7, 1, tzinfo=UTC), "run")
+        )
+        files = kept.frame("bills_files").select("origin", "charges").rows()
+    assert summary.errors == []
+    assert summary.settled.copies == (
+        ("s3://bucket/export/period=6/c.parquet", "s3://bucket/export/period=6/b.parquet"),
+    )
+    assert files == [(f"s3://bucket/export/period={name}.parquet", 1) for name in ("5/a", "6/b")]
