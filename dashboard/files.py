@@ -106,12 +106,8 @@ def runway_file(view: View, query: Query) -> pl.DataFrame:
     rows = view.exhaustion(scope)
     if query.get("metric"):
         rows = rows.filter(pl.col("metric") == query["metric"])
-    unit = (
-        pl.col("metric")
-        .cast(pl.String)
-        .replace_strict(UNITS, default=None, return_dtype=pl.String)
-        .alias("unit")
-    )
+    units = {str(name): str(unit) for name, unit in UNITS.items()}
+    unit = pl.col("metric").replace_strict(units, default=None, return_dtype=pl.String).alias("unit")
     return pl.concat(
         [watched(rows), rows.join(watched(rows), on=["subject", "metric"], how="anti")]
     ).with_columns(unit)
