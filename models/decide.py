@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -120,7 +120,9 @@ def decide(inputs: DecisionInputs) -> Decisions:
     ahead_from = min(
         (reach.start.date() for reach in inputs.reach if reach.keys), default=inputs.as_of.date()
     )
-    adviser = Adviser(pricer, options, inputs.policy, inputs.as_of.date(), ahead_from)
+    # At midnight the newest hour is yesterday's, and so is the day that people read this as.
+    today = (inputs.as_of - timedelta.resolution).date()
+    adviser = Adviser(pricer, options, inputs.policy, today, ahead_from)
     sizes: dict[str, dict[str, Size | Refusal]] = {}
     for metric, answers in inputs.sizes.items():
         for key, answer in zip(inputs.hourly[metric].keys, answers, strict=True):

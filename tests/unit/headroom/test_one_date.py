@@ -29,15 +29,13 @@ def runs_out(mid: int, order: int, p90: float = 0.9) -> Exhaustion:
     )  # fmt: skip
 
 
-def decided(ahead: Exhaustion, reach: tuple[Reach, ...] = ()) -> Decisions:
+def decided(ahead: Exhaustion, reach: tuple[Reach, ...] = (), as_of: datetime = MORNING) -> Decisions:
     demand = np.full((1, HOURS), 600.0)
-    storage = Panel.of(
-        [ahead.key], MORNING - HOURS * HOUR, HOUR, demand, capacity=np.full((1, HOURS), 1000.0)
-    )
+    storage = Panel.of([ahead.key], as_of - HOURS * HOUR, HOUR, demand, capacity=np.full((1, HOURS), 1000.0))
     row = {"resource": "disk", "kind": "volume", "provider": "on_premises", "site": "here"}
     listed = pl.DataFrame([row], schema=RESOURCE_SCHEMA)
     return decide(
-        DecisionInputs(MORNING, {"storage": storage}, exhaustions=[ahead], reach=reach, resources=listed)
+        DecisionInputs(as_of, {"storage": storage}, exhaustions=[ahead], reach=reach, resources=listed)
     )
 
 
@@ -82,3 +80,11 @@ def test_dates_of_yesterdays_forecast_stay_what_they_were() -> None:
     assert decisions.recommendations[0].buy_by == date(2026, 3, 11)
     overdue = decided(runs_out(mid=60, order=2), reach=(reach,))
     assert overdue.recommendations[0].buy_by == MORNING.date(), "3 March has passed"
+
+
+def test_at_midnight_today_is_the_day_that_was_measured_last() -> None:
+    """As on every page: what is overdue is due now, not tomorrow."""
+    midnight = MORNING.replace(hour=0)
+    overdue = decided(runs_out(mid=60, order=0), as_of=midnight).recommendations[0]
+    tomorrow = decided(runs_out(mid=60, order=1), as_of=midnight).recommendations[0]
+    assert (overdue.buy_by, tomorrow.buy_by) == (date(2026, 3, 4), date(2026, 3, 5))
