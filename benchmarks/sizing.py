@@ -5,7 +5,7 @@ of the last 24 hours; allocated is the mean over machine-weeks of size / provisi
 share of reported hours whose highest demand exceeds the size. The rules are 4 windows x 6 percentiles x 15
 margins of the hourly maxima, the best of them chosen in hindsight at each breach. Frontiers have one choice
 in hindsight on both sides (the rule; our price); the calibration table has none. How our estimates are
-combined, the margin and the grid were chosen on holds that begin on days 14 to 35, which end before day 42.
+combined, the rise and the grid were chosen on holds that begin on days 14 to 35, which end before day 42.
 
 usage: python -m benchmarks.sizing
 """
