@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 
 from data.decision import Action, Finding, Status
-from data.on_premises import OnPremisesModel
 from data.prices import PriceCatalog
 from models.adviser import Adviser
 from models.case import Case
@@ -16,12 +15,8 @@ from models.estate import Resource
 from models.finding_options import FindingOptions
 from models.fitting import fit
 from models.pricing import Pricer, in_proportion
+from tests.fleets import MODEL
 
-MODEL = OnPremisesModel(
-    server_price=Decimal(0), server_watts=0, rack_unit_price=Decimal(10), server_rack_units=30,
-    server_cores=15, server_memory_gib=300, memory_share=Decimal("0.5"), usable_share=Decimal(1),
-)  # fmt: skip
-"""A core is 10 a month, a GiB of memory 0.50."""
 ADVISER = Adviser(Pricer(PriceCatalog.shipped(), MODEL), FindingOptions(), "peaks", date(2026, 3, 1))
 HELD = {"cpu": 4.0, "memory": 16.0}
 FOUND = Finding("web-1", Status.RIGHT_SIZED, 0, (), "as it should be", ())

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 
 from data.frames import RESOURCE_SCHEMA, SERVICE_SCHEMA
-from data.on_premises import OnPremisesModel
 from data.panel import DAY, HOUR, Panel
 from data.prices import PriceCatalog
 from data.recommendation import ResourceCost
@@ -21,13 +20,9 @@ from models.cost import Growth, combined, grouped, monthly_costs
 from models.decide import CostSettings, DecisionInputs, decide
 from models.estate import Resource, read_estate
 from models.pricing import Pricer
+from tests.fleets import MODEL
 
 AS_OF = datetime(2026, 4, 16, tzinfo=UTC)
-MODEL = OnPremisesModel(
-    server_price=Decimal(0), server_watts=0, rack_unit_price=Decimal(10), server_rack_units=30,
-    server_cores=15, server_memory_gib=300, memory_share=Decimal("0.5"), usable_share=Decimal(1),
-)  # fmt: skip
-"""A core is 10 a month, a GiB of memory 0.50."""
 PRICER = Pricer(PriceCatalog.shipped(), MODEL)
 
 

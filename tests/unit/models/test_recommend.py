@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -16,7 +16,6 @@ from data.decision import Action, Size, Status
 from data.exhaustion import Exhaustion, ExhaustionState
 from data.frames import RESOURCE_SCHEMA
 from data.money import Exchange
-from data.on_premises import OnPremisesModel
 from data.panel import HOUR, Panel
 from data.prices import PriceCatalog
 from data.reach import REACH_DAYS, REACH_LEVELS, Reach
@@ -26,16 +25,7 @@ from models.decide import CostSettings, DecisionInputs, Decisions, decide
 from models.estate import Resource
 from models.fitting import describe, fit, is_sibling
 from models.pricing import Basis, Pricer
-
-START = datetime(2026, 1, 5, tzinfo=UTC)
-HOURS = 40 * 24
-END = START + HOURS * HOUR
-
-MODEL = OnPremisesModel(
-    server_price=Decimal(0), server_watts=0, rack_unit_price=Decimal(10), server_rack_units=30,
-    server_cores=15, server_memory_gib=300, memory_share=Decimal("0.5"), usable_share=Decimal(1),
-)  # fmt: skip
-"""A core is 10 a month, a GiB of memory 0.50."""
+from tests.fleets import END, HOURS, MODEL, START
 
 
 def panels(demand: dict[str, float], capacity: dict[str, float], name: str = "r0") -> dict[str, Panel]:
