@@ -1,4 +1,5 @@
-"""The savings ledger: list, effective, cashable, realised. Each column is stricter than the one before it.
+"""The savings ledger: list, effective, cashable, realised. What is cashable is never above what is effective,
+and that never above what is paid; at list prices it may be either.
 
 * list: what the changes would save at list prices;
 * effective: at the prices really paid, where the inventory states them;
@@ -61,7 +62,7 @@ def savings_of(
 
 
 def leaves_the_bill(change: Change) -> bool:
-    """Whether what is saved stops being paid at once: rented by the hour, or a whole thing given back."""
+    """Whether what is saved stops being paid at once: what is rented by the hour."""
     resource = change.resource
     return resource.provider in CLOUDS and resource.kind != "workload"
 

@@ -9,7 +9,10 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from dashboard.planning import with_alternatives
 from data.choice import Choice, Verdict
 from data.decision import Action
 from data.money import Exchange
@@ -18,12 +21,14 @@ from data.prices import PriceCatalog
 from data.recommendation import Recommendation
 from data.series import SeriesKey
 from models.advice_history import ADVISED_SCHEMA, advised_until, as_choices
-from models.changes import Change
+from models.changes import Change, changes_of
+from models.decide import decide
 from models.estate import Resource
 from models.ledger import realised_saving, savings_of
 from models.pricing import Pricer
 from models.realised import Progress, Realised, carried_out, done_before, realised
 from models.verdicts import Verdicts
+from tests.fleets import planned, random_fleet
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 ACCEPTED = START + timedelta(hours=48)
@@ -306,6 +311,23 @@ def test_only_what_leaves_the_bill_is_cashable_and_nothing_saves_more_than_it_co
     row = savings_of(changes, {}, Pricer(PriceCatalog.shipped()), {"claims": Decimal(60)})
     assert (row.changes, row.effective, row.cashable, row.unknown) == (4, 150, 100, 1)
     assert row.listed == 150, "no price of their own: list and effective are the same"
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_over_random_fleets_the_ledger_stays_below_the_cost_whatever_is_carried_out(seed: int) -> None:
+    inputs = random_fleet(seed)
+    decisions = decide(inputs)
+    frames = decisions.frames()
+    pricer = Pricer(inputs.catalog, inputs.costs.on_premises, inputs.costs.exchange)
+    costs = {row.resource: row.monthly_cost for row in decisions.costs if row.monthly_cost is not None}
+    chosen = [one.name for one in planned(inputs, decisions).chosen]
+    joint = frames["alternatives"].filter(pl.col("alternative").is_in(chosen))
+    for advised in (frames["recommendations"], with_alternatives(frames["recommendations"], joint)):
+        changes = changes_of(advised, inputs.resources, inputs.services)
+        row = savings_of(changes, inputs.stated, pricer, costs)
+        assert 0 <= row.cashable <= row.effective <= sum(costs.values())
+        assert row.listed >= 0 and row.changes + row.unknown <= len(changes)
 
 
 def test_a_price_of_ones_own_is_compared_with_the_list() -> None:
