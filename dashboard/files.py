@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from dashboard.costs import GROUPS, by_group
+from dashboard.grid import with_words
 from dashboard.outlook import watched
 from dashboard.pages import accuracy, provisioning, resources, runway
 from dashboard.proof import pick
@@ -41,7 +42,9 @@ def resources_file(view: View, query: Query) -> pl.DataFrame:
     frame = resources.shown(view, *(query.get(name, "") for name in ("status", "kind", "service")))
     # The finding and the shares of the grid come first; all else that is known follows.
     first = ["resource", "status", "because", *resources.METRICS, "monthly_cost", "unused_cost"]
-    return _in_currency(_with_words(frame.select(*first, pl.exclude(first)), query), view)
+    return _in_currency(
+        with_words(frame.select(*first, pl.exclude(first)), query.get("words", ""), resources.SEARCHED), view
+    )
 
 
 def services_file(view: View, query: Query) -> pl.DataFrame:
@@ -83,7 +86,10 @@ def provisioning_file(view: View, query: Query) -> pl.DataFrame:
         names = alternatives(view, here)["alternative"].implode()
         return view.estate.alternatives.filter(pl.col("alternative").is_in(names))
     tab = pick(query.get("tab", ""), list(provisioning.TABS), "all")
-    frame = provisioning.changes(view, here, tab).drop("change_words", "change_below", "due")
+    shown = provisioning.changes(view, here, tab)
+    frame = with_words(shown, query.get("words", ""), provisioning.SEARCHED).drop(
+        "change_words", "change_below", "due", "said"
+    )
     details = here.select(
         "resource",
         "action",
@@ -97,7 +103,7 @@ def provisioning_file(view: View, query: Query) -> pl.DataFrame:
     )
     joined = frame.join(details, on="resource", how="left", maintain_order="left")
     named = joined.rename({"change": "change_of_cost", "verdict": "decided"})
-    return _in_currency(_with_words(named, query), view)
+    return _in_currency(named, view)
 
 
 def runway_file(view: View, query: Query) -> pl.DataFrame:
@@ -154,12 +160,3 @@ FILES: Mapping[str, Callable[[View, Query], pl.DataFrame]] = {
 def _in_currency(frame: pl.DataFrame, view: View) -> pl.DataFrame:
     """The rows with the currency that their amounts are in."""
     return frame.with_columns(pl.lit(view.estate.currency).alias("currency"))
-
-
-def _with_words(frame: pl.DataFrame, query: Query) -> pl.DataFrame:
-    """The rows in which every typed word is found, as the filter above the grid finds them."""
-    typed = query.get("words", "").lower().split()
-    if not typed:
-        return frame
-    text = pl.concat_str(pl.col(pl.String).fill_null(""), separator="\n").str.to_lowercase()
-    return frame.filter(pl.all_horizontal(text.str.contains(word, literal=True) for word in typed))

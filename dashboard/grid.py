@@ -10,6 +10,7 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard import text
 from dashboard.widgets import named
 
 ROW = 30
@@ -38,6 +39,25 @@ def hidden(field: str, title: str) -> dict[str, Any]:
     return {"field": field, "headerName": title, "hide": True}
 
 
+WORDS = {"status": text.STATUS_WORDS, "provider": text.PROVIDER_WORDS}
+"""Columns whose values stand in a grid as words."""
+
+
+def with_words(frame: pl.DataFrame, typed: str, columns: Sequence[str]) -> pl.DataFrame:
+    """The rows that are left when these words are typed into the filter of a grid with these columns.
+
+    The browser does the same: every word must be found somewhere in the texts of a row, numbers left out.
+    """
+    asked = typed.lower().split()
+    if not asked:
+        return frame
+    told = pl.concat_str(
+        [pl.col(name).cast(pl.String).replace(WORDS.get(name, {})).fill_null("") for name in columns],
+        separator="\n",
+    ).str.to_lowercase()
+    return frame.filter(pl.all_horizontal(told.str.contains(word, literal=True) for word in asked))
+
+
 def number(field: str, title: str, form: str = "plain", width: int = 100, **more: Any) -> dict[str, Any]:
     """A right-aligned column of numbers; `form` names a function of `assets/grid.js`: plain, money, share."""
     return {
@@ -46,6 +66,8 @@ def number(field: str, title: str, form: str = "plain", width: int = 100, **more
         "width": width,
         "type": "rightAligned",
         "valueFormatter": {"function": f"{form}(params.value)"},
+        # Digits behind a rounded number would be found where nobody sees them.
+        "getQuickFilterText": {"function": "nothing()"},
         "cellClass": "num",
         "headerClass": "ag-right-aligned-header",
         **more,
@@ -82,6 +104,7 @@ def status(field: str, title: str, width: int = 150, below: str | None = None, *
         "minWidth": 44,
         "comparator": {"function": "byUrgency"},
         "filterValueGetter": {"function": "stateWord(params.data)"},
+        "getQuickFilterText": {"function": "stateWord(params.data)"},
         **more,
     }
 

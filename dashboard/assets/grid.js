@@ -45,6 +45,7 @@
   functions.sentence = (value) => (none(value) ? "–" : String(value).replace(/ %/g, "\u00a0%"));
   functions.due = (row) => (!row || none(row.buy_by) ? "–" : row.due);
   functions.byUrgency = (a, b) => ORDER.indexOf(a) - ORDER.indexOf(b);
+  functions.nothing = () => "";
   functions.stateWord = (row) => STATES[row && row.status] || "";
 
   const components = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});

@@ -35,6 +35,9 @@ TABS = {
 }
 """Tab -> which recommendations it holds; the first three share nothing."""
 
+SEARCHED = ("resource", "status", "change_words", "why", "service", "team", "said", "change_below")
+"""Columns of the grid that its filter looks into."""
+
 TOGETHER = "together"
 """The tab of what is advised for several resources at once; no row of the others."""
 
@@ -176,6 +179,7 @@ def changes(view: View, here: pl.DataFrame, tab: str) -> pl.DataFrame:
         "buy_by",
         pl.Series("due", [_due(day, today) for day in rows["buy_by"]], pl.String),
         "verdict",
+        pl.coalesce("verdict", pl.col("confidence") + " confidence").alias("said"),
     )
 
 
@@ -187,8 +191,6 @@ def _due(day: date | None, today: date) -> str | None:
 
 def _grid(view: View, frame: pl.DataFrame, typed: str) -> Component:
     keep = view.link("").removeprefix("?")
-    sure = pl.col("confidence") + " confidence"
-    frame = frame.with_columns(said=pl.coalesce("verdict", sure))
     columns = [
         name("resource", "Resource", "/resource", keep, 182, below="service"),
         status("status", "State", 146, below="said", headerTooltip="And what was decided, or how sure it is"),

@@ -18,6 +18,11 @@ METRICS = ("cpu", "memory", "storage", "network")
 """What the grid shows the use of; of network the busier direction."""
 
 
+HIDDEN = ("kind", "service", "team", "provider", "site", "instance_type")
+SEARCHED = ("resource", "status", "because", *HIDDEN)
+"""Columns of the grid that its filter looks into."""
+
+
 def layout(
     view: View, /, status: str = "", kind: str = "", service: str = "", words: str = "", **_: str
 ) -> Component:
@@ -169,10 +174,7 @@ def _grid(view: View, rows: pl.DataFrame, typed: str) -> Component:
             ),
             number("monthly_cost", f"{view.estate.currency} a month", "money", 98),
             number("unused_cost", "Unused", "money", 76),
-            *(
-                hidden(field, field)
-                for field in ("kind", "service", "team", "provider", "site", "instance_type")
-            ),
+            *(hidden(field, field) for field in HIDDEN),
         ],
         frame,
         "Resources",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -164,6 +165,41 @@ def test_a_file_holds_what_the_words_leave(tab: Visit) -> None:
         tab.page.get_by_role("link", name="CSV").click()
     lines = started.value.path().read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["resource", "orders-db-1", "orders-db-2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "grid"), [("/resources", "resources"), ("/provisioning?tab=all", "provisioning")]
+)
+def test_grid_and_file_find_the_same_rows(path: str, grid: str, tab: Visit) -> None:
+    found = []
+    for words in (
+        "over-provisioned",
+        "at risk",
+        "on premises",
+        "AWS",
+        "8",
+        "low confidence",
+        "→",
+        "orders s",
+        "60",
+    ):
+        tab.open(f"{path}{'&' if '?' in path else '?'}{urlencode({'words': words})}")
+        tab.page.locator(f"#{grid}-grid .ag-header-cell").first.wait_for()
+        tab.page.wait_for_function(_SHOWN, arg=f"{grid}-grid")
+        seen = tab.page.evaluate(_SHOWN, f"{grid}-grid")
+        href = tab.page.get_by_role("link", name="CSV").get_attribute("href")
+        lines = tab.page.request.get(f"{tab.address}{href}").text().splitlines()
+        assert sorted(line.split(",")[0] for line in lines[1:]) == sorted(seen), words
+        found.append(len(seen))
+    assert min(found[:2]) > 0 and len(set(found)) > 2
+
+
+_SHOWN = """id => {
+    const api = window.dash_ag_grid.getApi(id), names = [];
+    if (!api || (api.getGridOption("quickFilterText") || "") === "") return null;
+    api.forEachNodeAfterFilter((node) => names.push(node.data.resource));
+    return names;
+}"""
 
 
 def test_every_page_says_how_its_numbers_are_made(tab: Visit) -> None:
