@@ -98,14 +98,16 @@ def _capacity(
 
 
 def reach_of(rows: pl.DataFrame, otherwise: datetime) -> Reach:
-    """The reach in rows of the query `reach_of`; its start is `otherwise` where there are none."""
+    """The reach in rows of the query `reach_of`, as far ahead as they go; from `otherwise` without any."""
+    furthest = rows["day"].max()
+    days = tuple(day for day in REACH_DAYS if not isinstance(furthest, int) or day <= furthest)
     place = rows.select("subject", "metric").unique(maintain_order=True).with_row_index("row")
-    amounts = np.full((place.height, len(REACH_DAYS), len(REACH_LEVELS)), np.nan)
+    amounts = np.full((place.height, len(days), len(REACH_LEVELS)), np.nan)
     if rows.height:
         row = rows.join(place, on=["subject", "metric"], maintain_order="left")["row"].to_numpy()
-        day = np.searchsorted(REACH_DAYS, rows["day"].to_numpy())
+        day = np.searchsorted(days, rows["day"].to_numpy())
         amounts[row, day] = rows["amounts"].list.to_array(len(REACH_LEVELS)).to_numpy()
     first = rows["start"].min()
     start = datetime.combine(first, datetime.min.time(), UTC) if isinstance(first, date) else otherwise
     keys = tuple(SeriesKey(subject, metric) for _, subject, metric in place.iter_rows())
-    return Reach(keys, start, REACH_DAYS, REACH_LEVELS, amounts)
+    return Reach(keys, start, days, REACH_LEVELS, amounts)

@@ -143,11 +143,21 @@ def prices(settings: Settings) -> tuple[PriceCatalog, CostSettings]:
 def _exhaustions(
     run: Run, history: Panel, reach: Reach, lead_days: Mapping[str, int], hours: Panel | None = None
 ) -> list[Exhaustion]:
-    """Of every series that was forecast, in the order of the reach; of what `hours` say is held by now."""
+    """Of every series of the history, those that were planned first; of what `hours` say is held by now.
+
+    What was refused for want of history has an answer too: it may be full already, and if not, nobody knows.
+    """
     place = {key: i for i, key in enumerate(history.keys)}
-    both = [i for i, key in enumerate(reach.keys) if key in place]
+    planned = [i for i, key in enumerate(reach.keys) if key in place]
+    known = {reach.keys[i] for i in planned}
+    others = [key for key in history.keys if key not in known]
+    nothing = np.full((len(others), len(reach.days), len(reach.levels)), np.nan)
     kept = Reach(
-        tuple(reach.keys[i] for i in both), reach.start, reach.days, reach.levels, reach.amounts[both]
+        (*(reach.keys[i] for i in planned), *others),
+        reach.start,
+        reach.days,
+        reach.levels,
+        np.concatenate([reach.amounts[planned], nothing]),
     )
     panel = history.take([place[key] for key in kept.keys])
     default = run.settings.decide.lead_days

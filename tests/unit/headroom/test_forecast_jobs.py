@@ -13,6 +13,7 @@ import pytest
 from data.frames import Batch
 from data.snapshot import Snapshot
 from headroom.jobs.backtest import Question, backtest
+from headroom.jobs.decide import decide
 from headroom.jobs.forecast import forecast, subjects
 from headroom.jobs.publish import publish
 from headroom.jobs.run import Run
@@ -68,6 +69,24 @@ def test_a_forecast_cut_off_while_it_is_stored_leaves_the_earlier_one_whole(
         forecast(earlier)
     after = stored()
     assert all(before[name].equals(after[name]) for name in tables)
+
+
+def test_running_out_is_answered_as_far_as_was_asked_and_for_young_series_too(run: Run) -> None:
+    filling = samples({("disk", "storage"): hours(3) * 0 + 7.9}).with_columns(
+        pl.col("ts") + timedelta(days=DAYS - 3)
+    )
+    run.store.load(Batch(filling), run_id="r1", source="disk", now=NOW)
+    run.store.refresh_rollups()
+    forecast(run)  # 28 days
+    assert run.store.reach("resource").days[-1] == 28
+    decide(run)
+    rows = run.store._connection.execute("SELECT subject, metric, state, p28, p90 FROM exhaustion").fetchall()
+    answers = {(subject, metric): tuple(rest) for subject, metric, *rest in rows}
+    assert answers == {
+        **{(name, "cpu"): ("not_within_horizon", 0.0, None) for name in "abc"},
+        ("a", "memory"): ("not_within_horizon", 0.0, None),
+        ("disk", "storage"): ("exhausted_now", None, None),
+    }
 
 
 def scored(run: Run) -> set[tuple[str, str, str]]:
