@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -96,51 +97,49 @@ def settle(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> Settle
             same charges the earlier one stays, and either before one that was not read any more.
     """
     rank = {origin: place for place, origin in enumerate(read)}
-    counts: dict[str, int] = dict(
-        connection.execute("SELECT origin, count(*) FROM bills GROUP BY origin").fetchall()
-    )
-    sizes = dict(counts)
+    told = connection.execute("SELECT origin, count(*) FROM bills GROUP BY origin").fetchall()
+    counts: dict[str, int] = dict(told)
+    shared = _pairs(connection, "bills_shared", read)
     copies: dict[str, str] = {}
-    shared: dict[tuple[str, str], int] = {}
-    restated: dict[tuple[str, str], int] = {}
     # The small ones first: what is in a large file is often in a larger one as well.
-    for origin in sorted((one for one in rank if one in counts), key=lambda one: (counts[one], -rank[one])):
-        if origin in copies:
-            continue
-        for other, count in connection.execute(text_of("bills_shared")[0], {"origin": origin}).fetchall():
-            within = count == counts[origin]
-            around = count == counts[other]
-            if within and around:
-                within = rank.get(other, len(rank)) < rank[origin]
-            if within or around:
-                copy, original = (origin, other) if within else (other, origin)
-                copies[copy] = original
-                connection.execute("DELETE FROM bills WHERE origin = $origin", {"origin": copy})
-                del counts[copy]
-                if within:
-                    break
-            else:
-                shared[_later_first(origin, other, rank)] = count
-        if origin in copies:
-            continue
-        for other, count in connection.execute(text_of("bills_restated")[0], {"origin": origin}).fetchall():
-            if 2 * count >= min(counts[origin], counts[other]):
-                restated[_later_first(origin, other, rank)] = count
+    for origin in sorted(counts, key=lambda one: (counts[one], -rank.get(one, len(rank)))):
+        for other, count in sorted(shared.get(origin, {}).items(), key=lambda pair: (-counts[pair[0]], pair)):
+            known = origin in rank or other in rank
+            if known and count == counts[origin] and other not in copies:
+                if count == counts[other] and rank.get(origin, len(rank)) < rank.get(other, len(rank)):
+                    continue
+                copies[origin] = other
+                connection.execute("DELETE FROM bills WHERE origin = $origin", {"origin": origin})
+                break
     for copy, original in copies.items():
         while original in copies:
             original = copies[original]
         copies[copy] = original
-    return Settled(
-        tuple(copies.items()),
-        tuple((*pair, count) for pair, count in shared.items() if not copies.keys() & set(pair)),
-        tuple((*pair, count) for pair, count in restated.items() if not copies.keys() & set(pair)),
-        {copy: sizes[copy] for copy in copies},
-    )
+    twice: list[tuple[str, str, int]] = []
+    anew: list[tuple[str, str, int]] = []
+    for found, pairs in ((twice, shared), (anew, _pairs(connection, "bills_restated", read))):
+        for origin in rank:
+            for other, count in pairs.get(origin, {}).items():
+                later = rank[origin] > rank.get(other, -1)
+                enough = found is twice or 2 * count >= min(counts[origin], counts[other])
+                if later and enough and not copies.keys() & {origin, other}:
+                    found.append((origin, other, count))
+    return Settled(tuple(copies.items()), tuple(twice), tuple(anew), {copy: counts[copy] for copy in copies})
 
 
-def _later_first(one: str, other: str, rank: Mapping[str, int]) -> tuple[str, str]:
-    """A pair of files, the one that was read later first; what was not read any more came before."""
-    return (one, other) if rank.get(one, -1) > rank.get(other, -1) else (other, one)
+def _pairs(
+    connection: duckdb.DuckDBPyConnection, query: str, read: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """How many charges each file has in common with each other, by a query that tells of sets of files."""
+    pairs: dict[str, dict[str, int]] = {}
+    for held, charges in connection.execute(text_of(query)[0], {"read": list(read)}).fetchall():
+        for one, other in itertools.permutations(held, 2):
+            if "agrees_with" in one and one["agrees_with"] == other["agrees_with"]:
+                continue
+            common = min(one["times"], other["times"]) * charges
+            of_one = pairs.setdefault(one["origin"], {})
+            of_one[other["origin"]] = of_one.get(other["origin"], 0) + common
+    return pairs
 
 
 def refresh_months(connection: duckdb.DuckDBPyConnection) -> None:

@@ -88,6 +88,13 @@ def test_a_copy_under_another_name_counts_once_and_is_named(store: Store) -> Non
     assert kept(store) == [("a.csv", 4)]
 
 
+def test_every_copy_is_named_with_the_one_that_counts(store: Store) -> None:
+    loaded(store, x=batch(*THREE))
+    settled = loaded(store, b=batch(*THREE), x=batch(*THREE), a=batch(*THREE), part=batch(*THREE[:2]))
+    assert dict(settled.copies) == {"a": "x", "b": "x", "part": "x"}
+    assert kept(store) == [("x", 3)]
+
+
 @pytest.mark.parametrize("old", ["a-old.csv", "b.csv"])
 def test_a_rotated_bill_is_no_copy_of_what_its_old_name_holds_now(store: Store, old: str) -> None:
     """Yesterday's file was renamed and a new one took its name; the order of reading must not matter."""
