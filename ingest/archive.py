@@ -6,6 +6,7 @@ twice, as after a crash, counts once; of two readings of one series and moment t
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 import re
@@ -58,17 +59,27 @@ def keep(folder: Path, readings: pl.DataFrame, received: datetime) -> None:
     synced(folder)
 
 
-def kept(folder: Path, since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
-    """READING_SCHEMA from since to until (both included) of the resources, in the order of arrival.
+class Listing:
+    """What is kept at the moment of its making; asked often, as a long backfill does, it lists once."""
 
-    Raises:
-        SourceError: a file of the archive cannot be read.
-    """
-    first, last = since.astimezone(UTC).strftime(_HOUR), until.astimezone(UTC).strftime(_HOUR)
-    found = [pl.DataFrame(schema=READING_SCHEMA)]
-    for file in _files(folder):
-        if first <= file.hour <= last:
-            wanted = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+    def __init__(self, folder: Path) -> None:
+        self._of_hour: dict[str, list[_File]] = {}
+        for file in _files(folder):
+            self._of_hour.setdefault(file.hour, []).append(file)
+        self._hours = sorted(self._of_hour)
+
+    def kept(self, since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
+        """READING_SCHEMA from since to until (both included) of the resources, in the order of arrival.
+
+        Raises:
+            SourceError: a file of the archive cannot be read.
+        """
+        first = bisect.bisect_left(self._hours, since.astimezone(UTC).strftime(_HOUR))
+        last = bisect.bisect_right(self._hours, until.astimezone(UTC).strftime(_HOUR))
+        files = [file for hour in self._hours[first:last] for file in self._of_hour[hour]]
+        wanted = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
+        found = [pl.DataFrame(schema=READING_SCHEMA)]
+        for file in sorted(files, key=_arrival):
             try:
                 rows = pl.scan_parquet(file.path).filter(wanted).collect()
                 found.append(rows.cast(READING_SCHEMA))  # type: ignore[arg-type]
@@ -77,7 +88,7 @@ def kept(folder: Path, since: datetime, until: datetime, resources: pl.Series) -
                 raise SourceError(
                     f"{file.path}: cannot be read: {first_line}; remove it to go on without what it kept"
                 ) from error
-    return pl.concat(found)
+        return pl.concat(found)
 
 
 def oldest(folder: Path) -> datetime | None:
@@ -106,7 +117,7 @@ def tidy(folder: Path, received: datetime, longest: timedelta) -> None:
         try:
             rows = pl.concat([pl.read_parquet(file.path).select(*READING_SCHEMA) for file in files])
         except (pl.exceptions.PolarsError, OSError):
-            continue  # `kept` names the damaged one once it is needed
+            continue  # `Listing.kept` names the damaged one once it is needed
         rows = rows.unique([*SERIES, "ts"], keep="last", maintain_order=True)
         newest = max(file.received for file in files)
         merged = folder / f"{hour}-{files[-1].number:012d}-{newest}.parquet"
@@ -124,7 +135,11 @@ def _files(folder: Path) -> list[_File]:
     for path in folder.glob("*.parquet") if folder.is_dir() else ():
         if parts := _NAME.fullmatch(path.stem):
             found.append(_File(path, parts[1], int(parts[2]), int(parts[3])))
-    return sorted(found, key=lambda file: (file.number, file.hour))
+    return sorted(found, key=_arrival)
+
+
+def _arrival(file: _File) -> tuple[int, str]:
+    return file.number, file.hour
 
 
 def _write(path: Path, rows: pl.DataFrame) -> None:

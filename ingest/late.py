@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -14,6 +14,10 @@ from ingest.slots import samples_of
 
 Around = Callable[[datetime, datetime, pl.Series], pl.DataFrame]
 """READING_SCHEMA from the first moment to the second, of resources; late ones are not needed among them."""
+
+
+FEW = 20
+"""Resources of which a day of readings is no more than all others' of an hour."""
 
 
 def late_samples(
@@ -30,22 +34,39 @@ def late_samples(
     """
     reach = longest_gap + 2 * step
     found = [pl.DataFrame(schema=SAMPLE_SCHEMA)]
-    # Hour by hour, so that a long stretch of late readings does not need all of it in memory.
-    for (_,), of_hour in late.group_by(pl.col("ts").dt.truncate("1h"), maintain_order=True):
-        resources = of_hour["resource"].unique()
-        oldest, newest = of_hour.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
+    for part in _parts(late):
+        resources = part["resource"].unique()
+        oldest, newest = part.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
         since, until = oldest - 2 * reach, newest + 2 * reach
         near = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
         known = pl.concat([around(since, until, resources), late.filter(near).select(*READING_SCHEMA)])
         made = samples_of(known.unique([*SERIES, "ts"], keep="last", maintain_order=True), step, longest_gap)
+        moments = part.select(*GROUP, pl.col("ts").alias("late")).unique().sort("late")
         found.append(
             made.join(bounds, on=GROUP, how="inner", maintain_order="left")
-            .filter(
-                pl.col("ts").is_between(oldest - reach, newest + reach) & (pl.col("ts") < pl.col("bound"))
+            .filter(pl.col("ts") < pl.col("bound"))
+            .sort("ts", maintain_order=True)
+            # Of what lies between, nothing has changed.
+            .join_asof(
+                moments,
+                left_on="ts",
+                right_on="late",
+                by=GROUP,
+                strategy="nearest",
+                tolerance=reach,
+                check_sortedness=False,
             )
+            .filter(pl.col("late").is_not_null())
             .select(*SAMPLE_SCHEMA)
         )
     return pl.concat(found).unique(["resource", "metric", "ts"], keep="last", maintain_order=True)
+
+
+def _parts(late: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The readings hour by hour, or day by day if they are of few resources: all of it may be too much."""
+    length = "1d" if late["resource"].n_unique() <= FEW else "1h"
+    for _, part in late.group_by(pl.col("ts").dt.truncate(length), maintain_order=True):
+        yield part
 
 
 def incomplete(late: pl.DataFrame, around: Around, known: pl.DataFrame, step: timedelta) -> pl.Series:
@@ -63,11 +84,11 @@ def incomplete(late: pl.DataFrame, around: Around, known: pl.DataFrame, step: ti
     parts = pl.struct(*SERIES).n_unique()
     has = known.filter(demand).group_by(GROUP).agg(parts.alias("has"))
     came = [pl.DataFrame(schema={**{name: late.schema[name] for name in SERIES}, "slot": pl.Int64})]
-    for _, of_hour in late.group_by(pl.col("ts").dt.truncate("1h"), maintain_order=True):
-        oldest, newest = of_hour.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
-        near = around(oldest - step, newest + step, of_hour["resource"].unique())
-        slots = of_hour.select(*GROUP, slot).unique()
-        both = pl.concat([near, of_hour]).filter(demand).select(*SERIES, slot)
+    for part in _parts(late):
+        oldest, newest = part.select(pl.col("ts").min(), pl.col("ts").max().alias("newest")).row(0)
+        near = around(oldest - step, newest + step, part["resource"].unique())
+        slots = part.select(*GROUP, slot).unique()
+        both = pl.concat([near, part]).filter(demand).select(*SERIES, slot)
         came.append(both.join(slots, on=[*GROUP, "slot"], how="semi").unique())
     counts = pl.concat(came).unique().group_by(*GROUP, "slot").agg(pl.len().alias("came"))
     joined = (

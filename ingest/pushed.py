@@ -219,10 +219,13 @@ class Pushed:
         )
         fresh, late = fresh.select(*READING_SCHEMA), late.select(*READING_SCHEMA)
 
+        listing = archive.Listing(Path(self.folder) / archive.FOLDER)
+
         def around(since: datetime, until: datetime, resources: pl.Series) -> pl.DataFrame:
             inside = pl.col("ts").is_between(since, until) & pl.col("resource").is_in(resources.implode())
-            kept = archive.kept(Path(self.folder) / archive.FOLDER, since, until, resources)
-            return pl.concat([kept, state.filter(inside), fresh.filter(inside)])
+            return pl.concat(
+                [listing.kept(since, until, resources), state.filter(inside), fresh.filter(inside)]
+            )
 
         # Of the others of their time, not all are kept: they are forgotten, or came before anything was.
         alone, late = _split(late, pl.col("ts") < max(horizon, whole_since))

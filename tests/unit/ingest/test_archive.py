@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from data.errors import SourceError
-from ingest.archive import FILES_AT_ONCE, _owned, keep, kept, tidy
+from ingest.archive import FILES_AT_ONCE, Listing, _owned, keep, tidy
 from ingest.readings import READING_SCHEMA
 from tests.unit.ingest.payloads import START
 
@@ -33,7 +33,7 @@ def readings(*rows: tuple[str, float, float]) -> pl.DataFrame:
 
 def values(folder: Path, *resources: str, since: datetime = START, minutes: float = 6_000) -> list[float]:
     until = since + timedelta(minutes=minutes)
-    found = kept(folder, since, until, pl.Series(resources, dtype=pl.String))
+    found = Listing(folder).kept(since, until, pl.Series(resources, dtype=pl.String))
     return found.unique(["resource", "ts"], keep="last", maintain_order=True).sort("ts")["value"].to_list()
 
 

@@ -304,7 +304,7 @@ def test_a_receiver_whose_clock_ran_ahead_once_forgets_nothing(tmp_path: Path) -
         for batch in pushed.pull(None):
             pushed.loaded(batch)
     resource = pl.Series(["web-1"])
-    kept = archive.kept(tmp_path / archive.FOLDER, now - timedelta(days=1), now, resource)
+    kept = archive.Listing(tmp_path / archive.FOLDER).kept(now - timedelta(days=1), now, resource)
     assert kept["ts"].n_unique() == 60
 
 
