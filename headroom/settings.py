@@ -174,6 +174,9 @@ class DecideSettings(Section):
     reserve: float = Field(
         0.1, ge=0, lt=1, description="Share of capacity kept free: usable capacity = capacity x (1 - reserve)"
     )
+    margin: float = Field(
+        0.0, ge=0, le=4, description="Share that our policy holds on top of the size it chose by the target"
+    )
     memory_floor: float = Field(
         0.25,
         ge=0,

@@ -136,7 +136,7 @@ def _replay_metric(
         try:
             scores = replay(
                 history,
-                {name: policy_for(name, metric, run.settings.decide.memory_floor)},
+                {name: policy_for(name, metric, run.settings.decide)},
                 start_day=hours.start_day,
                 hold_days=request.hold_days,
                 targets=sorted(set(targets), reverse=True),

@@ -13,6 +13,7 @@ from data.outcome import Refusal
 from data.panel import FloatArray, Panel
 from data.series import Metric
 from headroom.jobs.run import Run
+from headroom.settings import DecideSettings
 from models.counted_hours import counted_slots, only_counted
 from models.estate import DEFAULT_TIER, read_estate, replicas_of
 from models.node_caps import known_capacities, node_caps
@@ -82,11 +83,14 @@ def hours_that_count(
     return counted_slots(known, hourly, run.settings.decide.business_hours, run.settings.forecast.zones)
 
 
-def policy_for(name: str, metric: str, memory_floor: float) -> SizingPolicy:
-    """The policy of that name as it is followed for a metric: ours never goes below the floor of memory."""
-    if name == OURS and metric == Metric.MEMORY:
-        return Marginal(floor=memory_floor)
-    return POLICIES[name]()
+def policy_for(name: str, metric: str, settings: DecideSettings) -> SizingPolicy:
+    """The policy of that name as it is followed for a metric: ours with the margin and the floor of memory that
+    the settings name, the others as published."""
+    if name != OURS:
+        return POLICIES[name]()
+    if metric == Metric.MEMORY:
+        return Marginal(margin=settings.margin, floor=settings.memory_floor)
+    return Marginal(margin=settings.margin)
 
 
 def stated_capacities(run: Run) -> dict[str, dict[str, float]]:
@@ -137,7 +141,7 @@ def _sizes(
         at_most=at_most[sized],
         hard=metric in (Metric.MEMORY, Metric.STORAGE),
     )
-    policy = policy_for(settings.policy, metric, settings.memory_floor)
+    policy = policy_for(settings.policy, metric, settings)
     found = within(policy.size(fleet, None, options), options.at_most)
     for row, answer in zip(np.flatnonzero(sized), found, strict=True):
         answers[row] = answer

@@ -165,3 +165,15 @@ def test_ours_is_replayed_as_it_advises_never_below_the_floor_of_memory(tmp_path
         table = replay_history(run, ReplayRequest(policies=("marginal",))).filter(pl.col("tier").is_null())
         least = dict(table.group_by("metric").agg(pl.col("allocated").min()).iter_rows())
         assert least["cpu"] < 0.9 <= least["memory"]
+
+
+def test_a_margin_is_held_on_top_in_the_replay_too(tmp_path: Path) -> None:
+    with hourly_run(tmp_path, {("a", "cpu"): hours(42)}, inventory([{"resource": "a"}])) as run:
+        request = ReplayRequest(("cpu",), policies=("marginal",))
+        plain = replay_history(run, request)["allocated"].max()
+    more = DecideSettings(margin=0.2)
+    (tmp_path / "more").mkdir()
+    with hourly_run(
+        tmp_path / "more", {("a", "cpu"): hours(42)}, inventory([{"resource": "a"}]), decide=more
+    ) as run:
+        assert replay_history(run, request)["allocated"].max() == pytest.approx(1.2 * plain, rel=0.05)
