@@ -17,14 +17,13 @@ _EXAMPLE_TABLES = """\
 
 # Where measurements come from: one table per source, any name. `headroom sources` lists the kinds.
 # [source.servers]
-# kind  = "files"
-# paths = ["metrics/*.csv"]
-# [source.servers.columns]
-# time = "time"            # ISO 8601, or set `time_unit` for epochs
-# resource = "host"
-# metric = "metric"        # cpu, memory, storage, network_in, network_out, requests, users
-# value = "value"
-# unit = "unit"
+# kind     = "files"
+# paths    = ["metrics/*.csv"]
+# time     = "time"        # the column with the time: ISO 8601 or an epoch
+# resource = "host"        # the column with the name of the resource, and so on
+# metric   = "metric"      # of cpu, memory, storage, network_in, network_out, requests, users
+# value    = "value"
+# unit     = "unit"
 
 # What clouds bill, as FOCUS files (1.0 to 1.4): one table per set of files, any name.
 # [bills.cloud]

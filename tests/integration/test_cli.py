@@ -194,6 +194,30 @@ def test_ctrl_c_in_a_query_is_no_bug(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def test_what_init_writes_works_once_its_tables_are_uncommented(tmp_path: Path) -> None:
+    assert headroom(tmp_path, "init").returncode == 0
+    lines = (tmp_path / "headroom.toml").read_text().splitlines()
+    start, end = lines.index("# [inventory]"), next(i for i, line in enumerate(lines) if "[bills" in line)
+    uncommented = [
+        line.removeprefix("# ") if " = " in line or line.startswith("# [") else line
+        for line in (line.replace("   =", " =").replace("  =", " =") for line in lines[start:end])
+    ]
+    (tmp_path / "headroom.toml").write_text("\n".join([*lines[:start], *uncommented, *lines[end:]]))
+    for name, text in {
+        "inventory/resources.csv": "resource,kind,service\nweb-1,vm,shop\n",
+        "inventory/services.csv": "service,team,owner,tier\nshop,web,Ada,1\n",
+        "inventory/dependencies.csv": "service,depends_on\n",
+        "inventory/capacities.csv": "resource,metric,valid_from,capacity\nweb-1,cpu,2026-01-01T00:00:00Z,4\n",
+        "inventory/events.csv": "ts,ends_at,subject,kind,description\n",
+        "metrics/a.csv": "time,host,metric,value,unit\n2026-11-01T00:00:00Z,web-1,cpu,1.5,cores\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = headroom(tmp_path, "ingest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 samples of 1 series on 1 resources of 1 services" in headroom(tmp_path, "status").stdout
+
+
 def test_init_does_not_overwrite(folder: Path) -> None:
     done = headroom(folder, "init")
     assert done.returncode == 2 and "is there already" in done.stderr
