@@ -46,7 +46,7 @@ _CLASSES = 6
 """Series are taken together by how wide they were spread at a time of day, in changes from day to day."""
 _FEWEST = 20
 """Series below which a class takes the weights of all."""
-_PRIOR_ERRORS = 10.0
+_PRIOR_ERRORS = 4.0
 """Paths (series times cutoffs) at which a learnt weight is believed by half."""
 _LARGEST = 15.0
 """A mean loss of a path counts at most so many mean changes from day to day."""

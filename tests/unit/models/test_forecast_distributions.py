@@ -105,7 +105,7 @@ def test_what_is_right_is_left_alone() -> None:
 
 def test_what_is_far_too_narrow_is_averaged_with_what_is_right() -> None:
     weights = learnt(0.1, 1.0).weights.sum(1)
-    # At most 0.9, of which the prior of ten paths leaves 300 / 310: six classes of ten learn together.
+    # At most 0.9, of which the prior of four paths leaves 300 / 304: six classes of ten learn together.
     assert (weights > 0.6).all()
     assert (weights <= 0.9).all()
 
