@@ -84,8 +84,10 @@ def hours_that_count(
 
 
 def policy_for(name: str, metric: str, settings: DecideSettings) -> SizingPolicy:
-    """The policy of that name as it is followed for a metric: ours with the margin and the floor of memory that
-    the settings name, the others as published."""
+    """The policy of that name as it is followed for a metric.
+
+    Ours with the margin and the floor of memory that the settings name, the others as published.
+    """
     if name != OURS:
         return POLICIES[name]()
     if metric == Metric.MEMORY:
