@@ -35,6 +35,17 @@ def watched(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("state").is_in(["exhausted_now", "dated", "not_before"]))
 
 
+def answered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows that say whether it runs out: too short a history or an unknown limit says nothing."""
+    return rows.filter(~pl.col("state").is_in(["not_enough_history", "no_limit"]))
+
+
+def as_known(rows: pl.DataFrame) -> str:
+    """` as far as is known` where some subject is too young for any answer, else nothing."""
+    young = rows.filter(pl.col("state") == "not_enough_history")
+    return " as far as is known" if set(young["subject"]) - set(answered(rows)["subject"]) else ""
+
+
 def when(row: Row, today: date) -> Child:
     """`12 Jan (3–30 Jan)`, `now`, `not before 4 Mar`, or why there is no date."""
     if row["state"] == "exhausted_now":
@@ -86,7 +97,7 @@ def headline(rows: pl.DataFrame, today: date, noun: str, owner: str | None = Non
         rows: of exhaustion; a subject is a `noun`.
         owner: column with the service of each subject, to count those too.
     """
-    if rows.is_empty():
+    if answered(rows).is_empty():
         return UNKNOWN
     until = text.day_near(today + timedelta(days=SOON), today)
     due = runs_out_within(rows, today, SOON)
@@ -107,7 +118,7 @@ def headline(rows: pl.DataFrame, today: date, noun: str, owner: str | None = Non
         return f"{counted(now, out)} {'is' if len(now) == 1 else 'are'} out of capacity now and {more}"
     if later:
         return f"{counted(later, due)} {runs} out of capacity before {until}"
-    return f"no {noun} runs out of capacity before {until}"
+    return f"no {noun} runs out of capacity before {until}{as_known(rows)}"
 
 
 def subject_link(view: View, row: Row, **query: str | None) -> Component:

@@ -106,7 +106,9 @@ def answer(rows: pl.DataFrame, scored: pl.DataFrame, grain: str) -> str:
     error = scored["relative_error"].median()
     held = scored["coverage_80"].drop_nulls().drop_nans().mean()
     of = text.plural(scored.height, "series", "series")
-    words = f"{kind} forecasts are right to within {text.percent(error)} for half of {of}"  # type: ignore[arg-type]
+    words = (
+        f"{kind} forecasts are right to within {text.percent(error).removeprefix('under ')} for half of {of}"  # type: ignore[arg-type]
+    )
     if held is not None:
         words += f"; their 80 % bands held {text.percent(held)} of the time on past cutoffs"  # type: ignore[arg-type]
     refused = rows.filter(pl.col("refusal").is_not_null()).height

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.costs import future_cost, month_totals, total, unused_by_status
-from dashboard.outlook import axis_days, headline, row_whisker, subject_link, watched, when
+from dashboard.outlook import answered, axis_days, headline, row_whisker, subject_link, watched, when
 from dashboard.page import Page
 from dashboard.service_rows import service_rows, services_table
 from dashboard.sums import adding_up
@@ -85,6 +85,8 @@ def _runs_out(view: View) -> Component:
         return section(
             "Runs out next",
             html.P("Nothing is expected to run out within a year.", className="caption")
+            if answered(view.exhaustion("resource")).height
+            else html.P("Not enough history for a date yet, or no known limit.", className="caption")
             if forecast_here(view)
             else nothing("Not forecast yet.", "Dates are made by the forecast job.", "headroom run"),
         )

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from dashboard import text
 from dashboard.outlook import (
+    answered,
     axis_days,
     decide_by,
     headline,
@@ -94,9 +95,11 @@ def layout(
         if few.height
         else nothing(
             ("Nothing else" if out.height else "Nothing") + " runs out within a year."
-            if len(shown)
+            if answered(shown).height
             else "Nothing is known about when things run out.",
             "Only what has at least an even chance gets a date."
+            if answered(shown).height
+            else "The history is too short yet, or no limit is known."
             if len(shown)
             else "Dates are made by the forecast job.",
             None if len(shown) else "headroom run",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.outlook import SOON
+from dashboard.outlook import SOON, answered, as_known
 from dashboard.page import Page
 from dashboard.pages import overview
 from dashboard.proof import pick
@@ -43,6 +44,7 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
         and (row.next_out["date_mid"] - today).days <= SOON
         and row.service not in now
     ]
+    told = pl.concat([view.exhaustion("resource"), view.exhaustion("service")])
     they = "the only service runs" if len(rows) == 1 else f"the {len(rows)} services run"
     of = f"of {text.plural(len(rows), 'service')}"
     if now:
@@ -54,14 +56,15 @@ def layout(view: View, /, sort: str = "urgency", **_: str) -> Component:
             if soon
             else f"; no other runs out of anything within {SOON} days."
         )
-    elif view.exhaustion("resource").is_empty() and view.exhaustion("service").is_empty():
-        answer = f"Nothing is known yet about when {they} out of capacity; `headroom run` forecasts it."
+    elif answered(told).is_empty():
+        how = "`headroom run` forecasts it" if told.is_empty() else "the history is too short"
+        answer = f"Nothing is known yet about when {they} out of capacity; {how}."
     elif soon:
         runs = "runs" if len(soon) == 1 else "run"
         answer = f"{len(soon)} {of} {runs} out of something within {SOON} days: {text.listing(soon)}."
     else:
         all_have = "The only service has" if len(rows) == 1 else f"All {len(rows)} services have"
-        answer = f"{all_have} the capacity needed for the next {SOON} days."
+        answer = f"{all_have} the capacity needed for the next {SOON} days{as_known(told)}."
     return page(
         answer,
         section(

@@ -42,6 +42,13 @@ ODD = {
         "DELETE FROM replay_scores",
         "DELETE FROM replay_rules",
     ),
+    "too young": ("UPDATE exhaustion SET state = 'not_enough_history', date_low = NULL, date_mid = NULL,"
+        " date_high = NULL, order_by = NULL, p28 = NULL, p90 = NULL, p365 = NULL",),
+    "partly young": ("DELETE FROM exhaustion WHERE subject NOT IN ('web-3', 'web', 'link-fra-ams', 'edge')",
+        "UPDATE exhaustion SET state = 'not_enough_history', date_low = NULL, date_mid = NULL"
+        " WHERE subject IN ('web-3', 'web')",
+        "UPDATE exhaustion SET state = 'not_within_horizon', date_low = NULL, date_mid = NULL"
+        " WHERE subject IN ('link-fra-ams', 'edge')"),
     "without conclusions": tuple(
         f"DELETE FROM {table}"
         for table in (
@@ -102,6 +109,21 @@ def test_where_nothing_was_forecast_nothing_is_promised(
     assert answer_of(estates(kind), "/runway") == "Nothing is known yet about when capacity runs out."
     services = answer_of(estates(kind), "/services")
     assert services.startswith("Nothing is known yet about when the 4 services run out of capacity")
+
+
+def test_too_short_a_history_is_no_promise(estates: Callable[[str], Published]) -> None:
+    young = estates("too young")
+    assert answer_of(young, "/").startswith("Nothing is known yet about when capacity runs out")
+    assert answer_of(young, "/runway") == "Nothing is known yet about when capacity runs out."
+    assert answer_of(young, "/services").endswith("run out of capacity; the history is too short.")
+    for path in ("/", "/runway"):
+        told = text_of(render(young, f"http://localhost{path}", "light", NOW)[0])
+        assert "within a year." not in told.partition("How these numbers are made")[0], path
+    partly = estates("partly young")
+    assert answer_of(partly, "/").startswith(
+        "No resource runs out of capacity before 17 Feb as far as is known"
+    )
+    assert answer_of(partly, "/services").endswith("for the next 90 days as far as is known.")
 
 
 def test_where_nothing_was_concluded_nothing_is_called_right(estates: Callable[[str], Published]) -> None:
