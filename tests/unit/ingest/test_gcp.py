@@ -144,6 +144,10 @@ def test_a_project_that_is_not_there_or_answers_nonsense(source: Gcp) -> None:
         (Reply(403, {"error": {"code": 403, "message": "not yours"}}), SourceError),
         (Reply(200, "<html>"), SourceError),
         (Reply(503, {"error": {"code": 503, "message": "later"}}), SourceUnavailable),
+        (
+            Reply(429, {"error": {"code": 429, "message": "slowly"}}, {"Retry-After": "3600"}),
+            SourceUnavailable,
+        ),
     ):
         with standing_in(lambda _, reply=reply: reply) as (url, _):
             settings: dict[str, Any] = {
