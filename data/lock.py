@@ -48,8 +48,12 @@ class WriterLock:
                     os.close(handle)
                     raise StoreLocked(self.store, self.holder()) from None
                 time.sleep(POLL_SECONDS)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(handle)
+            raise StoreUnavailable(f"cannot write beside {self.store}: {error.strerror}") from error
         self._handle = handle
         return self
 

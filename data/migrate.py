@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -67,5 +68,26 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             )
             connection.execute("COMMIT")
         except duckdb.Error:
-            connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # a full disk has ended the transaction already
+                connection.execute("ROLLBACK")
             raise
+
+
+def make(path: Path) -> None:
+    """Makes a new store under another name and gives it its own once it is whole, by the writer.
+
+    What a killed process or a full disk left of a file that was never whole could not be opened again.
+    """
+    part = path.with_name(path.name + ".new")
+    leftovers = (part, part.with_name(part.name + ".wal"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(part)) as fresh:
+            migrate(fresh, part)
+            fresh.execute("CHECKPOINT")
+        part.replace(path)
+    except BaseException:
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+        raise

@@ -26,7 +26,7 @@ from data.frames import Batch, Inventory
 from data.inventory import record
 from data.loading import Loaded, load
 from data.lock import WriterLock
-from data.migrate import is_current, migrate
+from data.migrate import is_current, make, migrate
 from data.names import Names, names_of, record_names
 from data.panel import Panel
 from data.publish import publish, synced
@@ -66,12 +66,17 @@ class Store:
         deadline = time.monotonic() + wait_seconds
         lock = WriterLock(path).acquire(wait_seconds)
         try:
+            if not path.exists():
+                make(path)
             connection = connected(path, deadline, read_only=False)
             try:
                 migrate(connection, path)
             except BaseException:
                 connection.close()
                 raise
+        except duckdb.Error as error:
+            lock.release()
+            raise store_error(path, error) or error from error
         except BaseException:
             lock.release()
             raise

