@@ -71,7 +71,7 @@ def scheduler() -> Iterator[str]:
     from distributed import LocalCluster
 
     with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -251,7 +251,7 @@ def test_a_worker_that_lacks_a_package_is_an_error(
 _SCHEDULER = """
 import asyncio, distributed
 async def serve():
-    async with distributed.Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+    async with distributed.Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
         print(scheduler.address, flush=True)
         await asyncio.sleep(60)
 asyncio.run(serve())
