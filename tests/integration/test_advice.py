@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import shutil
-import sys
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,11 +22,11 @@ from data.choice import Verdict
 from data.panel import DAY
 from data.snapshot import Snapshot
 from data.store import Store
-from headroom.cli import main
 from headroom.demo import prepare
 from headroom.jobs.actions import progress
 from headroom.jobs.tables import reach_rows
 from headroom.settings import Settings, load
+from tests.integration.in_process import headroom, said
 
 CONCLUSIONS = (
     "findings",
@@ -49,38 +46,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("advice")]
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """About twenty machines and 400 days, with a replay of four weeks."""
     return prepare(tmp_path_factory.mktemp("advice") / "fleet", scale=0.08)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What a command said, and its exit status."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def headroom(settings: Settings, *words: str) -> Ended:
-    """The command line in this process, as `headroom` starts it: a process each would take a second each."""
-    out, err = io.StringIO(), io.StringIO()
-    status = 0
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setattr(sys, "argv", ["headroom", *words, "-c", str(settings.file)])
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-    return Ended(status, out.getvalue(), err.getvalue())
-
-
-def said(settings: Settings, *words: str) -> str:
-    done = headroom(settings, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def tables(settings: Settings, names: tuple[str, ...]) -> dict[str, bytes]:
