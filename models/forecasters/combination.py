@@ -9,10 +9,17 @@ Hourly, and by 4 % than the first and 13 % than the second on the infrastructure
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from data.panel import FloatArray
+
+_BLOCK = 64
+"""Series whose members are sorted at once: what a processor's cache takes."""
+_ONE, _DIGITS = 2**27, 2**28 - 1
+"""A weight of one, and the digits of a double that hold a weight."""
 
 
 def member_errors(
@@ -57,18 +64,59 @@ def member_weights(errors: FloatArray, power: float) -> FloatArray:
 def weighted_median(paths: NDArray[np.float32], weights: FloatArray) -> FloatArray:
     """(n, horizon) the lowest of the paths that at least half of the weight is not above.
 
-    Paths are (members, n, horizon), weights (members, n); by comparing every member with every other: for a
-    dozen members that is faster than sorting each slot.
+    Paths are finite (members, n, horizon), weights (members, n) with a sum of one.
     """
-    middle = np.full(paths.shape[1:], np.inf, np.float32)
-    column = weights[:, :, None].astype(np.float32)
-    for path in paths:
-        below = np.zeros(path.shape, np.float32)
-        for other, weight in zip(paths, column, strict=True):
-            below += (other <= path) * weight
-        # Half, less what rounding may have taken off the sum of the weights.
-        np.copyto(middle, path, where=(below >= 0.5 - 1e-6) & (path < middle))
-    return middle.astype(float)
+    middle = np.empty(paths.shape[1:])
+    for first in range(0, paths.shape[1], _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        middle[rows] = _block_median(paths[:, rows], weights[:, rows])
+    return middle
+
+
+def _block_median(paths: NDArray[np.float32], weights: FloatArray) -> FloatArray:
+    """The weighted median of a block of series: every slot's members are sorted together with their weights.
+
+    A single takes 24 of the 53 digits of a double; the weight rides in the digits below, so sorting numbers
+    sorts both. Minimum and maximum of whole planes, in the order of a sorting network, take half the time
+    of comparing every member with every other.
+    """
+    keys = paths.astype(np.float64)
+    keys.view(np.int64)[...] |= np.round(weights * _ONE).astype(np.int64)[:, :, None]
+    planes, spare = list(keys), np.empty(keys.shape[1:])
+    for low, high in _network(len(planes)):
+        np.minimum(planes[low], planes[high], out=spare)
+        np.maximum(planes[low], planes[high], out=planes[high])
+        planes[low], spare = spare, planes[low]
+    upto, share = np.zeros(spare.shape, np.int64), np.empty(spare.shape, np.int64)
+    # Half, less what rounding may have taken off the sum of the weights.
+    half = int((0.5 - 1e-6) * _ONE)
+    middle = np.full(spare.shape, np.inf)
+    for plane in planes:
+        upto += np.bitwise_and(plane.view(np.int64), _DIGITS, out=share)
+        np.minimum(middle, plane, out=middle, where=upto >= half)
+    # Back to a single: the weight is less than half of its last digit.
+    out: FloatArray = middle.astype(np.float32).astype(np.float64)
+    return out
+
+
+@cache
+def _network(size: int) -> tuple[tuple[int, int], ...]:
+    """Pairs that, put in order one after the other, sort any `size` values.
+
+    Merge exchange: Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M.
+    """
+    pairs: list[tuple[int, int]] = []
+    largest = 1 << max(0, size - 1).bit_length() >> 1
+    step = largest
+    while step:
+        merge, rest, apart = largest, 0, step
+        while True:
+            pairs += [(i, i + apart) for i in range(size - apart) if i & step == rest]
+            if merge == step:
+                break
+            apart, merge, rest = merge - step, merge >> 1, step
+        step >>= 1
+    return tuple(pairs)
 
 
 def disagreement(paths: NDArray[np.float32], middle: FloatArray, weights: FloatArray) -> FloatArray:

@@ -15,7 +15,13 @@ from data.panel import HOUR, FloatArray, Panel
 from data.series import SeriesKey
 from models import fanout
 from models.features.seasons import Seasons
-from models.forecasters.combination import mean_errors, member_errors, member_weights, weighted_median
+from models.forecasters.combination import (
+    _network,
+    mean_errors,
+    member_errors,
+    member_weights,
+    weighted_median,
+)
 from models.forecasters.conformal import Bands, Residuals, Shares, apart, laplace_quantiles
 from models.forecasters.fleet import Fleet
 from models.forecasters.ladder import backtest_offsets, chunks, rung
@@ -305,3 +311,22 @@ def test_another_season_than_the_step_says() -> None:
     )
     told = Fleet(season=12).forecast(replace(panel_of(demand), step=7 * HOUR), 12, LEVELS).at(0.5)
     np.testing.assert_allclose(told[0], 10 + 5 * np.sin(2 * np.pi * np.arange(600, 612) / 12), atol=0.6)
+
+
+@pytest.mark.parametrize("size", range(1, 14))
+def test_the_order_in_which_members_are_compared_sorts_them(size: int) -> None:
+    """What sorts all sequences of zeros and ones sorts everything (Knuth 5.3.4, theorem Z)."""
+    sequences = np.array([[k >> i & 1 for i in range(size)] for k in range(2**size)])
+    for low, high in _network(size):
+        pair = sequences[:, [low, high]]
+        sequences[:, low], sequences[:, high] = pair.min(1), pair.max(1)
+    assert (np.diff(sequences, axis=1) >= 0).all()
+
+
+def test_sizes_of_any_scale_come_back_to_the_digit() -> None:
+    draw = np.random.default_rng(3)
+    paths = (draw.normal(size=(5, 40, 3)) * 10.0 ** draw.integers(-30, 30, (1, 40, 1))).astype(np.float32)
+    paths[:, :5] = 0.0
+    weights = np.zeros((5, 40))
+    weights[2] = 1.0
+    np.testing.assert_array_equal(weighted_median(paths, weights), paths[2].astype(float))
