@@ -47,25 +47,30 @@ class Analogues:
         least = min(horizon, max(14, (t - _FIRST_ORIGIN) // 2))
         every = max(3, -(-(t - 7 - _FIRST_ORIGIN) // _MOST_ORIGINS))
         origins = np.arange(t - 7, _FIRST_ORIGIN - 1, -every)
-        pieces = np.full((n, len(origins), horizon), np.nan, np.float32)
+        pieces = np.zeros((n, len(origins), horizon), np.float32)
         profiles = _profiles(demand, origins)
         base = sliding_window_view(demand, _BASE_DAYS, axis=1)[:, origins - _BASE_DAYS]
         back = (np.arange(_BASE_DAYS) - _BASE_DAYS) % WEEK
         level = middle((base - profiles[:, :, back]).reshape(-1, _BASE_DAYS)).reshape(n, len(origins))
-        for i, o in enumerate(origins):
-            k = min(horizon, t - o)
+        lengths = np.minimum(t - origins, horizon)
+        for i, (o, k) in enumerate(zip(origins, lengths, strict=True)):
             pieces[:, i, :k] = demand[:, o : o + k] - level[:, i, None] - ahead(profiles[:, i], k)
         # Late origins are too short to be drawn, but the present drift and spread are theirs.
-        known = np.isfinite(pieces)
         day = np.arange(1, horizon + 1, dtype=np.float32)
-        slope = np.nansum(pieces * day, (1, 2)) / np.maximum((known * day**2).sum((1, 2)), 1)
+        squares = np.cumsum(np.arange(1.0, horizon + 1) ** 2)[lengths - 1].sum()
+        slope = (np.einsum("noh,h->n", pieces, day) / squares).astype(np.float32)
         pieces -= slope[:, None, None] * day
-        scale = np.nanmean(np.abs(pieces[:, :, :28]), (1, 2)).astype(float)
+        for i, k in enumerate(lengths):
+            pieces[:, i, k:] = 0
+        near = np.abs(pieces[:, :, :28]).sum((1, 2), dtype=float)
+        scale = near / np.minimum(lengths, 28).sum()
         usual = 1e-9 * np.abs(demand).mean(1) + 1e-30  # of float32: 0 / 0 would spoil whoever draws from it
         scale = np.maximum(scale, usual)
         pieces /= scale[:, None, None].astype(np.float32)
+        for i, k in enumerate(lengths):
+            pieces[:, i, k:] = np.nan
         long = t - origins >= least
-        return cls(np.ascontiguousarray(pieces[:, long]), np.minimum(t - origins[long], horizon), scale)
+        return cls(np.ascontiguousarray(pieces[:, long]), lengths[long], scale)
 
     def deviations(
         self, pool: Analogues, seeds: NDArray[np.uint64], samples: int, history: int

@@ -16,7 +16,7 @@ from models.planning.ensemble import LevelEnsemble
 from models.planning.growth import SteadyGrowth
 from models.planning.purges import SHARE as CYCLE_SHARE
 from models.planning.purges import Cycles
-from models.planning.week_profile import WEEK, ahead, behind, relative_week
+from models.planning.week_profile import WEEK, ahead, behind, middle, relative_week
 
 ANALOGUE_SHARE = 1 / 3
 _NEAR, _FAR = 0.1, 0.2
@@ -121,7 +121,7 @@ def _towards(centre: FloatArray, changes: NDArray[np.float32]) -> FloatArray:
     horizon = centre.shape[1]
     days = np.arange(horizon)
     nodes = np.unique(np.append(days[(days < 28) | (days % 7 == 0)], horizon - 1))
-    apart = centre[:, nodes] - np.median(changes[:, :, nodes], 1)
+    apart = centre[:, nodes] - middle(changes[:, :, nodes])
     share = np.where(days < 7, _NEAR, _FAR)
     move: FloatArray = share * np.stack([np.interp(days, nodes, row) for row in apart])
     return move
