@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.panel import FloatArray
 
@@ -13,7 +14,7 @@ _NOISE_WEIGHT = 1.5
 _MOVED = 0.6
 
 
-def middle(values: FloatArray) -> FloatArray:
+def middle(values: FloatArray | NDArray[np.float32]) -> FloatArray:
     """Median over the second axis; a third of the time that np.median takes for many small arrays."""
     ordered = np.sort(values, axis=1)
     k = values.shape[1]
