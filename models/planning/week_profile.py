@@ -16,7 +16,7 @@ _MOVED = 0.6
 
 def middle(values: FloatArray | NDArray[np.float32]) -> FloatArray:
     """Median over the second axis; a third of the time that np.median takes for many small arrays."""
-    ordered = np.sort(values, axis=1)
+    ordered: FloatArray = np.sort(values, axis=1)
     k = values.shape[1]
     half: FloatArray = 0.5 * (ordered[:, (k - 1) // 2] + ordered[:, k // 2])
     return half
