@@ -84,7 +84,18 @@ def publish(
     target = folder / f"{run_id}.duckdb"
     part = folder / f".{run_id}.part"
     try:
-        _write(connection, part, run_id, as_of, published_at, program_version, currency, settings_json)
+        _write(
+            connection,
+            part,
+            {
+                "run_id": run_id,
+                "as_of": naive(as_of),
+                "at": naive(published_at),
+                "version": program_version,
+                "currency": currency,
+                "settings": settings_json,
+            },
+        )
     except BaseException:
         # On a full disk half a run would be in the way of whatever is done next.
         for leftover in folder.glob(f"{part.name}*"):
@@ -105,16 +116,8 @@ def publish(
     return target
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    part: Path,
-    run_id: str,
-    as_of: datetime,
-    published_at: datetime,
-    program_version: str,
-    currency: str,
-    settings_json: str,
-) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, part: Path, snapshot: dict[str, object]) -> None:
+    """Copies what readers need, and the row of `snapshot` that says what it is."""
     with duckdb.connect(str(part)) as fresh:
         migrate(fresh, part)
     connection.execute(f"ATTACH '{quoted(part)}' AS published")
@@ -122,14 +125,7 @@ def _write(
         _copy(connection)
         connection.execute(
             "INSERT INTO published.snapshot VALUES ($run_id, $as_of, $at, $version, $currency, $settings)",
-            {
-                "run_id": run_id,
-                "as_of": naive(as_of),
-                "at": naive(published_at),
-                "version": program_version,
-                "currency": currency,
-                "settings": settings_json,
-            },
+            snapshot,
         )
         connection.execute("CHECKPOINT published")
     finally:

@@ -16,10 +16,11 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from data.errors import SourceError, SourceUnavailable
+from data.errors import SourceError
 from data.series import Window
 from headroom.jobs.knowledge import HOLIDAY, known_from
 from headroom.settings import ForecastSettings, KnownEvent
+from headroom.table_file import read_table
 from models.features.known import EVERYBODY, Known, Membership
 
 _COLUMNS = {
@@ -91,13 +92,7 @@ def _announced(row: dict[str, object], path: Path | None) -> KnownEvent:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix.lower() == ".csv":
-            frame = pl.read_csv(path, infer_schema=False)
-        else:
-            frame = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceUnavailable(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    frame = read_table(path)
     unknown = sorted(set(frame.columns) - set(_COLUMNS))
     if "ts" not in frame.columns or unknown:
         raise SourceError(

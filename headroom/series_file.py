@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from data.errors import SourceError, SourceUnavailable
+from data.errors import SourceError
 from data.frames import UTC_TIME
+from headroom.table_file import read_table
 from ingest.times import Time, to_utc
 
 _DAY_FIRST = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")
@@ -37,14 +38,7 @@ def read_series(path: Path) -> SeriesRows:
         SourceUnavailable: the file cannot be read.
         SourceError: it has other columns, or no usable row.
     """
-    try:
-        if path.suffix.lower() == ".csv":
-            # As texts: a type guessed from the first rows loses the zeros of 007 and stops at a later 0.5.
-            frame = pl.read_csv(path, infer_schema=False)
-        else:
-            frame = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceUnavailable(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    frame = read_table(path)
     names = set(frame.columns)
     if not {"entity", "value"} <= names or not names & {"ts", "step"}:
         raise SourceError(
